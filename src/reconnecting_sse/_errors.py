@@ -1,0 +1,130 @@
+"""Everything that can go wrong with a subscription, as one tree.
+
+    httpxr.TransportError
+    └── SSEError (httpxr.sse)         what existing handlers catch
+        ├── ConnectionFailed          no response: refused, DNS, TLS, timeout, not HTTP
+        ├── CertificateRejected       the server's certificate was not accepted
+        ├── StreamInterrupted         an open stream was cut, or fell silent
+        ├── StreamEnded               the server ended the stream cleanly
+        ├── UnexpectedStatus          an answer that is not 200, nor one to try again
+        ├── UnexpectedContentType     200, but not an event stream
+        ├── EventTooLarge             one event exceeds ``max_event_bytes``
+        └── ReconnectionExhausted     ``stop`` said so; the last error is the cause
+
+Whether an error is worth another attempt is not a property of its class: it is
+decided in one place, by the policy.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from httpxr.sse import SSEError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BODY_LIMIT = 1024
+"""How many bytes of an error answer's body an error keeps."""
+
+
+def redacted(url: str) -> str:
+    """The URL as errors and logs may show it: no userinfo, no query values."""
+    head, mark, query = url.partition("#")[0].partition("?")
+    scheme, separator, rest = head.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    shown = scheme + separator + authority.rpartition("@")[2] + slash + path
+    if not mark:
+        return shown
+    names = (pair.partition("=") for pair in query.split("&"))
+    return shown + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
+
+
+class StreamError(SSEError):
+    """What the errors of this package have in common.
+
+    Attributes:
+        url: The URL asked for, without credentials and query values.
+        status: The response's status code, where one came.
+        headers: The response's headers in order, where one came.
+        body: Up to 1 KiB of the response's body, where one came.
+        attempts: Attempts made since the last progress, this one included.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str = "",
+        status: int | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.url = redacted(url)
+        self.status = status
+        self.headers = tuple(headers)
+        self.body = body[:BODY_LIMIT]
+        self.attempts = attempts
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        cause = self.__cause__
+        return _rebuilt, (type(self), self.args, dict(self.__dict__), _portable(cause))
+
+
+def _portable(cause: BaseException | None) -> BaseException | None:
+    """The cause, if it can travel; httpxr's own errors cannot, their text can."""
+    if cause is None or isinstance(cause, StreamError):
+        return cause
+    try:
+        pickle.loads(pickle.dumps(cause))  # noqa: S301  (our own bytes)
+    except Exception:  # noqa: BLE001  (whatever a foreign class's pickling raises)
+        return StreamError(f"{type(cause).__name__}: {cause}")
+    return cause
+
+
+def _rebuilt(
+    kind: type[StreamError],
+    args: tuple[Any, ...],
+    fields: dict[str, Any],
+    cause: BaseException | None,
+) -> StreamError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    error.__cause__ = cause
+    return error
+
+
+class ConnectionFailed(StreamError):
+    """An attempt got no usable response: nothing was opened."""
+
+
+class CertificateRejected(StreamError):
+    """The server's certificate was not accepted."""
+
+
+class StreamInterrupted(StreamError):
+    """An open stream was cut off, or was silent for longer than allowed."""
+
+
+class StreamEnded(StreamError):
+    """The server ended the stream cleanly; what ``retry`` strategies are told."""
+
+
+class UnexpectedStatus(StreamError):
+    """The server answered with a status that is not an open stream."""
+
+
+class UnexpectedContentType(StreamError):
+    """The server answered 200, but with something else than an event stream."""
+
+
+class EventTooLarge(StreamError):
+    """One event is larger than ``max_event_bytes``."""
+
+
+class ReconnectionExhausted(StreamError):
+    """``stop`` ended the attempts; ``__cause__`` is the last real error."""
