@@ -1,0 +1,78 @@
+"""What one needs to test against servers that fail: for our tests and for yours.
+
+``ScriptedServer`` plays a script of answers on loopback; ``NumberedFeed`` is a script
+for a feed that can be resumed. ``RespxTransport`` and ``AsyncRespxTransport`` answer
+from respx routes instead; they need ``pip install "reconnecting-sse[testing]"``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconnecting_sse.testing._feed import (
+    FAULT_KINDS,
+    Fault,
+    FaultKind,
+    NumberedFeed,
+    RandomFaults,
+)
+from reconnecting_sse.testing._script import (
+    EVENT_STREAM,
+    Answer,
+    Close,
+    Handler,
+    Hang,
+    PartOfChunk,
+    Pause,
+    Raw,
+    RecordedRequest,
+    Refuse,
+    Reset,
+    Script,
+    Step,
+)
+from reconnecting_sse.testing._server import ScriptedServer
+
+if TYPE_CHECKING:
+    from reconnecting_sse.testing._respx import (
+        AsyncRespxTransport as AsyncRespxTransport,
+    )
+    from reconnecting_sse.testing._respx import (
+        RespxMocker as RespxMocker,
+    )
+    from reconnecting_sse.testing._respx import (
+        RespxTransport as RespxTransport,
+    )
+
+# Not in __all__, as importing * has to work without the extra: the names of respx.
+__all__ = [
+    "EVENT_STREAM",
+    "FAULT_KINDS",
+    "Answer",
+    "Close",
+    "Fault",
+    "FaultKind",
+    "Handler",
+    "Hang",
+    "NumberedFeed",
+    "PartOfChunk",
+    "Pause",
+    "RandomFaults",
+    "Raw",
+    "RecordedRequest",
+    "Refuse",
+    "Reset",
+    "Script",
+    "ScriptedServer",
+    "Step",
+]
+
+_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEEDS_RESPX:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from reconnecting_sse.testing import _respx  # noqa: PLC0415 - an extra's
+
+    return getattr(_respx, name)

@@ -1,0 +1,104 @@
+"""The body read from an aiohttp connection."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.transports._aiohttp_errors import (
+    WIRE_ERRORS,
+    body_error,
+    read_timeout,
+)
+from reconnecting_sse.transports._body import AsyncLiveBody
+
+if TYPE_CHECKING:
+    from reconnecting_sse.transports._aiohttp_connection import Wire
+    from reconnecting_sse.transports._decoding import Inflater
+
+
+class Body(AsyncLiveBody):
+    """A response's body, and the connection that it is read from."""
+
+    def __init__(self, wire: Wire, where: str, read_timeout: float | None) -> None:
+        self.read_timeout = read_timeout
+        self.decoder: Inflater | None = None
+        self._wire = wire
+        self._where = where
+        self._damage: zlib.error | None = None
+        self._has_ended = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has come, and nothing will."""
+        return self._wire.content.at_eof()
+
+    async def read(self) -> bytes:
+        if self.decoder is not None and self.decoder.pending:
+            await asyncio.sleep(0)  # a bomb inflates without waiting for anything
+        chunk = self.read_nowait()
+        while not chunk and not self._is_over():
+            chunk = self._decoded(await self._arrival())
+        return chunk
+
+    def read_nowait(self) -> bytes:
+        if self._wire.closed:
+            return b""
+        if self.decoder is not None and self.decoder.pending:
+            chunk = self._decoded(b"")
+            if chunk:
+                return chunk
+        return self._decoded(self._wire.take())
+
+    def close(self) -> None:
+        self._wire.close()
+
+    async def aclose(self) -> None:
+        self._wire.close()
+        await self._wire.gone()
+
+    def __del__(self) -> None:
+        self._wire.discard()
+
+    async def _arrival(self) -> bytes:
+        """The next bytes; none when what has come is the end, or what cut it off."""
+        try:
+            if self.read_timeout is None:
+                return await self._wire.content.readany()
+            async with asyncio.timeout(self.read_timeout):
+                return await self._wire.content.readany()
+        except TimeoutError as error:
+            # The loop may have been kept busy until after both had happened.
+            late = self._wire.take()
+            if late:
+                return late
+            self._wire.close()
+            raise read_timeout(self._where, self.read_timeout) from error
+        except WIRE_ERRORS:
+            return b""  # the wire knows it, too
+
+    def _decoded(self, data: bytes) -> bytes:
+        if self.decoder is None:
+            return data
+        try:
+            return self.decoder.decode(data)
+        except zlib.error as error:
+            self._damage = error
+            return b""
+
+    def _is_over(self) -> bool:
+        """Whether the body has ended properly; raises what else ended it."""
+        if self._has_ended:
+            return True
+        cut = self._damage or self._wire.cut
+        is_whole = self.decoder is None or self.decoder.is_whole
+        if cut is None and not self._wire.content.at_eof():
+            return False
+        self._wire.close()
+        if cut is None and not is_whole:
+            cut = zlib.error("the compressed data is incomplete")
+        if cut is not None:
+            raise body_error(self._where, cut) from cut
+        self._has_ended = True
+        return True

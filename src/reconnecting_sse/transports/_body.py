@@ -1,0 +1,73 @@
+"""What a live response body is, on either face."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class LiveBody(ABC):
+    """A body read as it arrives: an object, so that no exception can exhaust it.
+
+    Attributes:
+        read_timeout: The longest silence in seconds; None is for ever. May be changed
+            between reads.
+    """
+
+    read_timeout: float | None
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """What has arrived, at least one byte; ``b""`` only at the body's proper end.
+
+        Raises:
+            httpxr.ReadTimeout: Nothing came for ``read_timeout``.
+            httpxr.TransportError: The body was cut, or closed under the reader.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the connection. Idempotent."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = self.read()
+        if not chunk:
+            raise StopIteration
+        return chunk
+
+
+class AsyncLiveBody(ABC):
+    """The same for asyncio; every method belongs to the loop's own thread."""
+
+    read_timeout: float | None
+
+    @abstractmethod
+    async def read(self) -> bytes:
+        """As ``LiveBody.read``; cancelling it loses no byte that had arrived."""
+
+    @abstractmethod
+    def read_nowait(self) -> bytes:
+        """What has arrived already; ``b""`` says only that one has to wait."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the connection, without waiting for it. Idempotent."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Free the connection and wait until its socket is gone. Idempotent."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self.read()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk

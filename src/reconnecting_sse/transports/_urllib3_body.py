@@ -1,0 +1,153 @@
+"""The body of a response on a blocking socket."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from enum import Enum, auto
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+import httpxr
+
+from reconnecting_sse.transports._body import LiveBody
+from reconnecting_sse.transports._decoding import Inflater
+from reconnecting_sse.transports._http1 import READ_SIZE
+from reconnecting_sse.transports._urllib3_errors import Stage
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from reconnecting_sse.transports._http1 import LiveResponse
+    from reconnecting_sse.transports._urllib3_connection import Connection
+    from reconnecting_sse.transports._urllib3_errors import WireErrors
+
+_DECODED = ("gzip", "x-gzip", "deflate")
+_OF_THE_ENCODED = (b"content-encoding", b"content-length")
+
+
+_SHORTEST = 0.001
+
+
+class _State(Enum):
+    OPEN = auto()
+    ENDED = auto()
+    CLOSED = auto()
+
+
+class SocketBody(LiveBody):
+    """Reads, and decodes, what has arrived; owns the connection.
+
+    One thread reads it and closes it. ``close`` from another thread, or from a signal
+    handler, ends a read that is under way with an error.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        response: LiveResponse,
+        errors: WireErrors,
+        read_timeout: float | None,
+    ) -> None:
+        self._state = _State.OPEN
+        self._socket = connection.sock
+        self._response = response
+        self._errors = errors
+        self._inflater = _inflater(response)
+        self.read_timeout = read_timeout
+        self._arm()
+        # Not __del__: in a cycle the socket could be collected, with a warning, first.
+        self._free = finalize(self, _free, connection, response)
+
+    def read(self) -> bytes:
+        if self._state is not _State.OPEN:
+            return self._read_after_the_end()
+        try:
+            data = self._receive()
+            if not data:
+                self._end()
+        except BaseException as error:
+            # Whatever interrupts a read may have swallowed bytes: never go on.
+            try:
+                failure = self._errors.of(error, Stage.READING)
+            finally:
+                self._leave(_State.CLOSED)
+            if failure is error:
+                raise
+            raise failure from error
+        return data
+
+    def _arm(self) -> None:
+        self._armed = self.read_timeout
+        seconds = self.read_timeout
+        # Zero would make the socket one that never waits, which is not a timeout.
+        self._socket.settimeout(None if seconds is None else max(seconds, _SHORTEST))
+
+    def _receive(self) -> bytes:
+        if self.read_timeout != self._armed:
+            self._arm()
+        inflater = self._inflater
+        if inflater is None:
+            return self._response.read1(READ_SIZE)
+        while True:
+            data = b"" if inflater.pending else self._response.read1(READ_SIZE)
+            if not data and not inflater.pending:
+                if not inflater.is_whole:
+                    raise HTTPException("the compressed body was cut short")
+                return b""
+            decoded = inflater.decode(data)
+            if decoded:
+                return decoded
+
+    def _end(self) -> None:
+        # A body that lasts until the connection ends looks whole when we ended it.
+        if self._errors.release.requested:
+            raise self._errors.closed(Stage.READING)
+        self._leave(_State.ENDED)
+
+    def _read_after_the_end(self) -> bytes:
+        if self._state is _State.ENDED:
+            return b""
+        raise httpxr.ReadError(
+            f"the response from {self._errors.where} is closed; make a new request"
+        )
+
+    def close(self) -> None:
+        if self._state is _State.OPEN:
+            self._leave(_State.CLOSED)
+
+    def _leave(self, state: _State) -> None:
+        self._state = state
+        self._free()
+
+    def as_response(self, request: httpxr.Request) -> httpxr.Response:
+        response = self._response
+        hidden = () if self._inflater is None else _OF_THE_ENCODED
+        # httpxr's stubs know headers of text only; it keeps bytes as they are.
+        headers: Any = [f for f in response.fields if f[0].lower() not in hidden]
+        return httpxr.Response(
+            response.status,
+            headers=headers,
+            stream=self,
+            request=request,
+            extensions={
+                "http_version": response.http_version,
+                "reason_phrase": response.reason.encode("latin-1"),
+            },
+        )
+
+
+def _free(connection: Connection, response: LiveResponse) -> None:
+    # First: a thread that is blocked in a read holds the reader's lock.
+    connection.release()
+    connection.close()
+    # Closed by a signal handler, within a read: that read ends and lets go of the rest.
+    with suppress(RuntimeError):
+        response.close()
+
+
+def _inflater(response: LiveResponse) -> Inflater | None:
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in _DECODED or response.length == 0:
+        return None
+    return Inflater(coding)
