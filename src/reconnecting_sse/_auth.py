@@ -1,0 +1,138 @@
+"""Auth objects, whatever face they were written for, as one kind of flow."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+import httpxr
+from httpxr.extensions import OAuth2Auth
+
+from reconnecting_sse._request import INHERIT
+
+if TYPE_CHECKING:
+    from reconnecting_sse._client import ClientSettings
+    from reconnecting_sse._request import StreamRequest
+
+_NOT_TO_USE = (
+    getattr(httpxr.Auth, "sync_auth_flow", None),  # the base's does nothing
+    # It awaits httpxr, which can abort a process that ends soon after.
+    OAuth2Auth.async_auth_flow,
+)
+
+
+def auth_of(request: StreamRequest, client: ClientSettings, url: httpxr.URL) -> Any:
+    """The auth in force: the request's, the client's, the URL's userinfo, or None."""
+    auth = client.auth if request.auth is INHERIT else request.auth
+    if auth is None and url.userinfo:
+        return _userinfo(url)
+    return httpxr.BasicAuth(*auth) if isinstance(auth, tuple) else auth
+
+
+def _userinfo(url: httpxr.URL) -> Callable[[httpxr.Request], httpxr.Request]:
+    user, _, password = bytes(url.userinfo).partition(b":")  # type: ignore[arg-type]
+    pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    value = "Basic " + b64encode(pair).decode("ascii")
+
+    def authorize(request: httpxr.Request) -> httpxr.Request:
+        request.headers["Authorization"] = value
+        return request
+
+    return authorize
+
+
+class Flow:
+    """A flow's requests, one after the other; each method is a call to be made.
+
+    The auth object's flows are looked for in this order: an overridden
+    ``async_auth_flow`` (on the async face), an overridden ``auth_flow``, and
+    ``sync_auth_flow``, which is all that Basic and Digest have; a plain callable
+    turns one request into another. ``first`` and ``next`` may return awaitables.
+
+    Raises:
+        TypeError: The object has no flow for this face.
+    """
+
+    def __init__(self, auth: Any, request: httpxr.Request, *, is_async: bool) -> None:
+        self.wants_body = bool(getattr(auth, "requires_response_body", False))
+        self._name = type(auth).__name__
+        self._flow = _flow(auth, request, is_async=is_async)
+        is_blocking = not isinstance(self._flow, AsyncGenerator)
+        # Its token is fetched by a blocking call: on a loop, not in its thread.
+        self._blocks = is_async and is_blocking and isinstance(auth, OAuth2Auth)
+
+    def first(self) -> Any:
+        """The first request to send.
+
+        Raises:
+            TypeError: The flow gives none.
+        """
+        flow = self._flow
+        if isinstance(flow, AsyncGenerator):
+            return self._first_of(flow)
+        return self._stepped(lambda: self._checked(next(flow, None)))
+
+    def next(self, response: httpxr.Response) -> Any:
+        """The request that follows ``response``, or None when the flow is done."""
+        if isinstance(self._flow, AsyncGenerator):
+            return _next_of(self._flow, response)
+        send = getattr(self._flow, "send", None)
+        if send is None:  # a plain iterator: it takes no answer
+            return None
+        return self._stepped(lambda: _sent(send, response))
+
+    async def _first_of(self, flow: AsyncGenerator[Any, Any]) -> Any:
+        async for request in flow:
+            return self._checked(request)
+        return self._checked(None)
+
+    def _checked(self, request: Any) -> Any:
+        if request is None:
+            raise TypeError(f"the auth flow of {self._name} gave no request to send")
+        return request
+
+    def _stepped(self, step: Callable[[], Any]) -> Any:
+        return asyncio.to_thread(step) if self._blocks else step()
+
+
+def _flow(auth: Any, request: httpxr.Request, *, is_async: bool) -> Any:
+    has_plain = _overrides(auth, "auth_flow") or _overrides(auth, "sync_auth_flow")
+    if _overrides(auth, "async_auth_flow"):
+        if is_async:
+            return auth.async_auth_flow(request)
+        if not has_plain:
+            raise TypeError(
+                f"{type(auth).__name__} has only async_auth_flow: it needs an"
+                " httpxr.AsyncClient"
+            )
+    if has_plain:
+        name = "auth_flow" if _overrides(auth, "auth_flow") else "sync_auth_flow"
+        return getattr(auth, name)(request)
+    if callable(auth):
+        return map(auth, (request,))
+    raise TypeError(
+        f"auth= must be a (user, password) tuple, a callable or an httpxr.Auth with a"
+        f" flow, not {type(auth).__name__}"
+    )
+
+
+def _overrides(auth: Any, name: str) -> bool:
+    method = getattr(type(auth), name, None)
+    return method is not None and all(method is not known for known in _NOT_TO_USE)
+
+
+def _sent(send: Callable[[httpxr.Response], Any], response: httpxr.Response) -> Any:
+    try:
+        return send(response)
+    except StopIteration:
+        return None
+
+
+async def _next_of(flow: AsyncGenerator[Any, Any], response: httpxr.Response) -> Any:
+    try:
+        return await flow.asend(response)
+    except StopAsyncIteration:
+        return None

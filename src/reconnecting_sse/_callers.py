@@ -1,0 +1,44 @@
+"""The caller's own code, called so that its exceptions can be told from all others.
+
+A hook, a strategy or a callback that raises ends the subscription with its error. An
+exception that a signal handler raises may come out of any line, and only breaks off
+what is being done; so the one must never be mistaken for the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+
+
+class CallersError(Exception):
+    """Carries an exception of the caller's code to where it is raised again.
+
+    Attributes:
+        error: The exception itself.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def ask(
+    function: Callable[_Arguments, _Result],
+    *args: _Arguments.args,
+    **kwargs: _Arguments.kwargs,
+) -> _Result:
+    """Call the caller's ``function``.
+
+    Raises:
+        CallersError: It raised an ``Exception``.
+    """
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        raise CallersError(error) from error

@@ -1,0 +1,162 @@
+"""What is read from an httpxr client: the one place that knows its insides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from urllib.request import getproxies, proxy_bypass
+
+import httpxr
+
+from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
+Client = httpxr.Client | httpxr.AsyncClient
+
+_httpxr: Any = httpxr  # its stubs leave the transports out
+_BUILT_IN = (_httpxr.HTTPTransport, _httpxr.AsyncHTTPTransport)
+_EXPLICIT = (
+    "give the client a transport that streams: transport=StreamingTransport() for an"
+    " httpxr.Client, transport=AsyncStreamingTransport() for an httpxr.AsyncClient"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """A client's configuration, as it is at this moment."""
+
+    base_url: httpxr.URL
+    headers: list[tuple[bytes, bytes]]
+    params: Any
+    auth: Any
+    jar: CookieJar
+    request_hooks: list[Any]
+    response_hooks: list[Any]
+
+    @classmethod
+    def of(cls, client: Client) -> ClientSettings:
+        """The settings of an open client.
+
+        Raises:
+            RuntimeError: The client was closed.
+        """
+        if client.is_closed:
+            raise RuntimeError(
+                "the client is closed; keep it open for as long as the stream is read"
+            )
+        hooks = client.event_hooks
+        return cls(
+            base_url=client.base_url,
+            headers=client.headers.raw,
+            params=getattr(client, "params", None),  # an AsyncClient does not tell
+            auth=client.auth,
+            jar=client.cookies.jar,
+            request_hooks=list(hooks.get("request", ())),
+            response_hooks=list(hooks.get("response", ())),
+        )
+
+
+def is_async(client: object) -> bool:
+    """Which face the client gives.
+
+    Raises:
+        TypeError: It is no httpxr client.
+    """
+    if isinstance(client, httpxr.AsyncClient):
+        return True
+    if isinstance(client, httpxr.Client):
+        return False
+    raise TypeError(
+        f"expected an httpxr.Client or httpxr.AsyncClient, not {type(client).__name__}"
+    )
+
+
+def is_live(transport: object) -> bool:
+    """Whether the transport is ours: it decodes, times out and can be aborted."""
+    return isinstance(transport, (StreamingTransport, AsyncStreamingTransport))
+
+
+class Transports:
+    """Finds the transport for a URL; ours takes the place of httpxr's built-in one.
+
+    Keeps one substitute for all of its client's connections: it holds nothing but
+    the TLS context.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._substitute: Any = None
+        if is_async(client):
+            self._make: Any = AsyncStreamingTransport
+            self._method = "handle_async_request"
+        else:
+            self._make = StreamingTransport
+            self._method = "handle_request"
+
+    def find(self, url: httpxr.URL) -> Any:
+        """The transport that is to be called for ``url``.
+
+        Raises:
+            ValueError: A proxy would have to be used.
+            TypeError: The transport is one for the other kind of client.
+        """
+        transport, is_mounted = self._configured(url)
+        if not isinstance(transport, _BUILT_IN):
+            self._check_face(transport)
+            return transport
+        is_free_to_choose = self._client.trust_env and not is_mounted
+        if _has_proxy(transport) or (is_free_to_choose and _environment_proxies(url)):
+            raise ValueError(
+                "the client uses a proxy for this URL (its own, or one that the"
+                " environment names), and httpxr's proxied transport cannot stream;"
+                f" set trust_env=False to ignore the environment's, or {_EXPLICIT}"
+            )
+        if self._substitute is None:
+            self._substitute = self._make()
+        return self._substitute
+
+    @property
+    def has_substituted(self) -> bool:
+        """Whether a transport of ours took the place of a built-in one."""
+        return self._substitute is not None
+
+    def decodes(self, transport: object) -> bool:
+        """Whether the transport undoes the encodings it offers by itself."""
+        return is_live(transport)
+
+    def _configured(self, url: httpxr.URL) -> tuple[Any, bool]:
+        """The client's transport for the URL, and whether it is a mount."""
+        client = cast("Any", self._client)
+        chosen = client._transport_for_url(url)  # noqa: SLF001  (nothing public says)
+        mounts = client._mounts.values()  # noqa: SLF001
+        if any(chosen is mounted for mounted in mounts):
+            return chosen, True
+        # With a proxy in the environment httpxr answers with a transport of its own
+        # making, even where the caller gave one: as in httpx, the caller's counts.
+        own = client._transport  # noqa: SLF001
+        return (own if isinstance(chosen, _BUILT_IN) else chosen), False
+
+    def _check_face(self, transport: object) -> None:
+        if not hasattr(transport, self._method):
+            raise TypeError(
+                f"{type(transport).__name__} has no {self._method}, which an"
+                f" httpxr.{type(self._client).__name__} needs; {_EXPLICIT}"
+            )
+
+
+def _environment_proxies(url: httpxr.URL) -> bool:
+    proxies = getproxies()
+    if not (proxies.get(url.scheme) or proxies.get("all")):
+        return False
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return not any(proxy_bypass(name) for name in (url.host, f"{host}:{port}"))
+
+
+def _has_proxy(transport: Any) -> bool:
+    try:
+        return transport._pool is not None  # noqa: SLF001  (None says: no proxy)
+    except Exception:  # noqa: BLE001  (it needs httpcore to answer, so there is one)
+        return True

@@ -1,0 +1,232 @@
+"""One exchange: from a request to a live response, by way of auth and redirects.
+
+A pure generator: it yields the calls to make, and is sent their results; a sync and
+an async runner make them. Only ``Send`` calls a wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import httpxr
+
+from reconnecting_sse._answer import EVENT_STREAM, answer_of
+from reconnecting_sse._auth import Flow, auth_of
+from reconnecting_sse._cookies import Cookies
+from reconnecting_sse._hop import first_hop, origin
+from reconnecting_sse._json import LINES
+
+if TYPE_CHECKING:
+    from reconnecting_sse._client import ClientSettings, Transports
+    from reconnecting_sse._request import StreamRequest
+
+MAX_REDIRECTS = 10
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_STREAMS = LINES | {EVENT_STREAM}  # whose bodies may never end
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The wire's call: ``transport`` is to answer ``request``."""
+
+    transport: Any
+    request: httpxr.Request
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAll:
+    """The body of ``response`` is to be read whole; the result is its bytes."""
+
+    response: httpxr.Response
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """The connection of ``response`` is no longer needed."""
+
+    response: httpxr.Response
+
+
+Call = Send | ReadAll | Free | Callable[[], Any]
+Steps = Generator[Call, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchange came to.
+
+    Attributes:
+        refusal: Why the redirect that ``response`` is was not followed, if it was not.
+    """
+
+    response: httpxr.Response
+    transport: Any
+    refusal: str = ""
+
+
+class Exchange:
+    """The parts of one exchange; ``run`` is the generator."""
+
+    def __init__(
+        self,
+        request: StreamRequest,
+        client: ClientSettings,
+        transports: Transports,
+        *,
+        extensions: Mapping[str, Any],
+        is_async: bool,
+    ) -> None:
+        self._follows = request.follow_redirects
+        self._client = client
+        self._transports = transports
+        self._extensions = {**extensions, **request.extensions}
+        self._is_async = is_async
+        self._hop = first_hop(request, client)
+        self._auth = auth_of(request, client, self._hop.url)
+        self._cookies = Cookies(client.jar, request.cookies, self._hop.url)
+        self._cookie: str | None = None  # the Cookie header as it was last set here
+
+    def run(self) -> Steps:
+        """Everything up to the response that is not followed any further."""
+        for _ in range(MAX_REDIRECTS):
+            exchanged = yield from self._authenticated()
+            target, refusal = self._target(exchanged.response)
+            if target is None:
+                return Exchanged(exchanged.response, exchanged.transport, refusal)
+            yield Free(exchanged.response)
+            status = exchanged.response.status_code
+            self._hop = self._hop.redirected(status, target)
+        exchanged = yield from self._authenticated()
+        target, refusal = self._target(exchanged.response)
+        if target is not None:
+            refusal = f"more than {MAX_REDIRECTS} redirects; is there a loop?"
+        return Exchanged(exchanged.response, exchanged.transport, refusal)
+
+    # ------------------------------------------------------------------ redirects
+
+    def _target(self, response: httpxr.Response) -> tuple[httpxr.URL | None, str]:
+        """Where the response redirects to, or why it does not."""
+        if response.status_code not in _REDIRECTS or not self._follows:
+            return None, ""
+        location = response.headers.get("location")
+        if not location:
+            return None, "a redirect without a Location"
+        here = self._hop.url
+        try:
+            target = here.join(location)
+        except (httpxr.InvalidURL, ValueError):  # httpxr's join raises either
+            return None, "a redirect to something that is no URL"
+        if target.scheme not in ("http", "https") or not target.host:
+            return None, f"a redirect to the scheme {target.scheme!r}, which is refused"
+        if here.scheme == "https" and target.scheme == "http":
+            return None, "a redirect from https to http, which is refused"
+        return target, ""
+
+    # ------------------------------------------------------------------ auth
+
+    def _authenticated(self) -> Steps:
+        """One hop, as often as its auth flow wants it sent."""
+        request = self._hop.build(self._extensions)
+        self._cookie = request.headers.get("cookie")
+        self._renew_cookies(request)
+        if self._auth is None or not self._hop.is_trusted:
+            return (yield from self._sent(request))
+        flow = Flow(self._auth, request, is_async=self._is_async)
+        request = yield flow.first
+        while True:
+            self._complete(request)
+            exchanged = yield from self._sent(request)
+            followed = self._followed_up(flow, exchanged)
+            exchanged, request = yield from _or_free(exchanged.response, followed)
+            if request is None:
+                return exchanged
+            yield Free(exchanged.response)
+
+    def _complete(self, request: httpxr.Request) -> None:
+        """Give a request that the flow has made what every hop's request has."""
+        extensions = cast("Any", request).extensions
+        for name, value in self._extensions.items():
+            extensions.setdefault(name, value)
+        self._renew_cookies(request)
+
+    def _followed_up(self, flow: Flow, exchanged: Exchanged) -> Steps:
+        """The answer as the flow was shown it, and the request it wants next."""
+        response = exchanged.response
+        if flow.wants_body and not _is_stream(response):
+            content = yield ReadAll(response)
+            yield Free(response)
+            exchanged = Exchanged(_buffered(response, content), exchanged.transport)
+        request = yield partial(flow.next, exchanged.response)
+        return exchanged, request
+
+    def _renew_cookies(self, request: httpxr.Request) -> None:
+        """Set the Cookie header anew, unless a flow or a hook has made its own."""
+        headers = request.headers
+        is_home = origin(request.url) == origin(self._hop.url)
+        if not is_home or headers.get("cookie") != self._cookie:
+            return
+        value = self._cookies.header(
+            request.url, self._hop.cookies, is_trusted=self._hop.is_trusted
+        )
+        if value is not None:
+            headers["Cookie"] = value
+        elif self._cookie is not None:
+            del headers["Cookie"]
+        self._cookie = value
+
+    # ------------------------------------------------------------------ one request
+
+    def _sent(self, request: httpxr.Request) -> Steps:
+        """One request on one wire, with the client's hooks."""
+        for hook in self._client.request_hooks:
+            yield partial(hook, request)
+        transport = self._transports.find(request.url)
+        if not self._transports.decodes(transport):
+            request.headers.setdefault("Accept-Encoding", "identity")
+        response = yield Send(transport, request)
+        _attach(response, request)
+        yield from _or_free(response, self._received(response, request))
+        return Exchanged(response, transport)
+
+    def _received(self, response: httpxr.Response, request: httpxr.Request) -> Steps:
+        self._cookies.store(response, request.url)
+        for hook in self._client.response_hooks:
+            yield partial(hook, response)
+
+
+def _or_free(response: httpxr.Response, steps: Steps) -> Steps:
+    """The steps; if one of them raises, nobody needs the response any more."""
+    try:
+        return (yield from steps)
+    except GeneratorExit:  # nobody makes calls any more: not even this one
+        raise
+    except BaseException:
+        yield Free(response)
+        raise
+
+
+def _is_stream(response: httpxr.Response) -> bool:
+    content_type = answer_of(response).content_type
+    return response.status_code == 200 and content_type in _STREAMS  # noqa: PLR2004
+
+
+def _attach(response: httpxr.Response, request: httpxr.Request) -> None:
+    """Let a foreign transport's response know its request: hooks ask for it."""
+    try:
+        _ = response.request
+    except RuntimeError:  # httpxr's way to say that it has none
+        response.request = request
+
+
+def _buffered(response: httpxr.Response, content: bytes) -> httpxr.Response:
+    return httpxr.Response(
+        response.status_code,
+        headers=cast("Any", response.headers.raw),
+        content=content,
+        request=response.request,
+        extensions=response.extensions,
+    )

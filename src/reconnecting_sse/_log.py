@@ -1,0 +1,38 @@
+"""Where the log goes when the caller does not say."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from reconnecting_sse._lifecycle import Lifecycle
+
+NAME = "reconnecting_sse"
+
+
+def default_logger() -> Any:
+    """structlog's own where the application configured it, else the standard library's.
+
+    The latter is silent below WARNING until the application configures logging; it
+    never prints to stdout and never touches structlog's global configuration.
+    """
+    if structlog.is_configured():
+        return structlog.get_logger(NAME)
+    return structlog.wrap_logger(
+        logging.getLogger(NAME),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        context_class=dict,
+        cache_logger_on_first_use=False,
+    )
+
+
+def write(logger: Any, fact: Lifecycle) -> None:
+    """Log one fact under its static name, at its level."""
+    getattr(logger, fact.level)(fact.name, **fact.keywords())

@@ -1,0 +1,177 @@
+"""The subscription's loop, written once for both faces.
+
+A generator that yields what is to be done next (calls to make, events to hand over)
+and is sent what came of it. It knows neither a thread nor a task: the drivers make
+the calls, and await them where there is something to await. It keeps nothing that the
+session does not know: a driver may drop it at any moment, and begin another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reconnecting_sse._answer import Answer
+from reconnecting_sse._callers import CallersError
+from reconnecting_sse._session import State
+
+if TYPE_CHECKING:
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse._errors import StreamError
+    from reconnecting_sse._lifecycle import Attempt, Lifecycle
+    from reconnecting_sse._session import StreamSession
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A wire's error, as a value.
+
+    Attributes:
+        acted: The server may have acted on the request.
+        silent: The connection was given up for its silence.
+    """
+
+    error: StreamError
+    acted: bool = False
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The caller's own code raised: his error passes through unchanged."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The caller wants no more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The caller wants another connection, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The subscription is over, with an error for the caller."""
+
+    error: BaseException
+
+
+class Wire(Protocol):
+    """What a face offers the loop; the results of some may be awaitables."""
+
+    def open(self, attempt: Attempt) -> Any:
+        """Make an attempt: an ``Answer``, a ``Failure``, or ``Raised``."""
+
+    def read(self) -> Any:
+        """What has arrived, ``b""`` at the proper end, or a ``Failure``."""
+
+    def sleep(self, delay: float) -> Any:
+        """Let time pass."""
+
+    def allow_silence(self, seconds: float) -> None:
+        """From the next read on, this is the longest silence; at once."""
+
+    def drop(self) -> None:
+        """Free the connection at hand, if there is one; at once."""
+
+    def tell(self, fact: Lifecycle) -> None:
+        """Pass a fact on; at once."""
+
+
+Call = Callable[[], Any]
+Step = Call | list["ServerSentEvent"] | Fail
+Outcome = Answer | Failure | Raised | Stop | Renew | bytes | None
+Clock = Callable[[], float]
+
+
+def subscription(
+    session: StreamSession, wire: Wire, now: Clock, wall: Clock
+) -> Generator[Step, Outcome, None]:
+    """Everything that a subscription does, in order; ends when it is over.
+
+    Yields calls to make, lists of events to hand over, and at most one ``Fail``.
+    """
+    calls: dict[State, Call] = {
+        State.CONNECTING: partial(_attempt, session, wire, now),
+        State.WAITING: partial(_pause, session, wire, now),
+        State.OPEN: wire.read,
+    }
+    while session.state is not State.CLOSED:
+        outcome = yield calls[session.state]
+        if isinstance(outcome, bytes) and outcome:
+            events = _received(session, wire, outcome, now)
+            outcome = (yield events) if events else None
+            if not isinstance(outcome, Stop):  # or the caller left some of them
+                session.handed_over()
+        _settle(session, outcome, now, wall)
+        if session.state is not State.OPEN:
+            wire.drop()
+        tell(session, wire)
+    tell(session, wire)
+    error, session.error = session.error, None  # its traceback would hold the source
+    if error is not None:
+        yield Fail(error)
+
+
+def _attempt(session: StreamSession, wire: Wire, now: Clock) -> Any:
+    attempt = session.connecting(now())
+    tell(session, wire)
+    # Whoever is told may raise, and so end it.
+    return None if session.state is State.CLOSED else wire.open(attempt)
+
+
+def _pause(session: StreamSession, wire: Wire, now: Clock) -> Any:
+    return wire.sleep(session.wake_at - now())
+
+
+def _received(
+    session: StreamSession, wire: Wire, chunk: bytes, now: Clock
+) -> list[ServerSentEvent]:
+    try:
+        events = session.receive(chunk, now())
+    except CallersError as callers:
+        session.raised(callers.error)
+        return []
+    if session.idle_timeout is not None:
+        wire.allow_silence(session.idle_timeout)
+    return events
+
+
+def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -> None:
+    """Tell the session what happened; a strategy that raises ends it with its error."""
+    try:
+        match outcome:
+            case Answer():
+                session.answered(outcome, now(), wall())
+            case Failure(error, acted, silent):
+                session.failed(error, now(), acted=acted, silent=silent)
+            case Raised(raised):
+                session.raised(raised)
+            case Stop(reason):
+                session.close(reason)
+            case Renew():
+                session.renewed("reconnect", now())
+            case bytes():
+                session.ended(now())
+            case None:
+                session.woke()
+    except CallersError as callers:
+        session.raised(callers.error)
+
+
+def tell(session: StreamSession, wire: Wire) -> None:
+    """Pass on what happened; a callback that raises ends it with its error."""
+    for fact in session.take_notices():
+        try:
+            wire.tell(fact)
+        except CallersError as callers:
+            session.raised(callers.error)

@@ -1,0 +1,105 @@
+"""Makes an exchange's calls: blocking, or on a loop."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpxr
+
+from reconnecting_sse._bodies import async_body_of, body_of
+from reconnecting_sse._exchange import Exchanged, Free, ReadAll, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reconnecting_sse._exchange import Call, Steps
+
+
+def run(steps: Steps) -> Exchanged:
+    """Run an exchange on the sync face."""
+    advance: Callable[[], Call] = partial(next, steps)
+    while True:
+        try:
+            call = advance()
+        except StopIteration as done:
+            exchanged: Exchanged = done.value
+            return exchanged
+        try:
+            advance = partial(steps.send, _make(call))
+        except BaseException as error:  # noqa: BLE001  (the exchange decides)
+            advance = partial(steps.throw, _as_seen(error, call))
+
+
+async def run_async(
+    steps: Steps,
+    guard: Callable[[Awaitable[Any]], Awaitable[Any]],
+    is_live: Callable[[object], bool],
+) -> Exchanged:
+    """Run an exchange on the async face.
+
+    Args:
+        steps: The exchange.
+        guard: Awaits what cannot be aborted by itself: all but our own wires.
+        is_live: Whether a transport is one of ours.
+    """
+    advance: Callable[[], Call] = partial(next, steps)
+    while True:
+        try:
+            call = advance()
+        except StopIteration as done:
+            exchanged: Exchanged = done.value
+            return exchanged
+        try:
+            result = _make_async(call)
+            if inspect.isawaitable(result):
+                is_own = isinstance(call, Send) and is_live(call.transport)
+                result = await (result if is_own else guard(result))
+            advance = partial(steps.send, result)
+        except BaseException as error:  # noqa: BLE001  (the exchange decides)
+            advance = partial(steps.throw, _as_seen(error, call))
+
+
+def _make(call: Call) -> Any:
+    match call:
+        case Send(transport, request):
+            return transport.handle_request(request)
+        case ReadAll(response):
+            return b"".join(body_of(response))
+        case Free(response):
+            return body_of(response).close()
+    result = call()
+    if inspect.isawaitable(result):
+        getattr(result, "close", lambda: None)()  # or Python warns of it
+        raise TypeError(
+            "a hook, auth flow or callback is a coroutine function: it needs an"
+            " httpxr.AsyncClient"
+        )
+    return result
+
+
+def _make_async(call: Call) -> Any:
+    match call:
+        case Send(transport, request):
+            return transport.handle_async_request(request)
+        case ReadAll(response):
+            return _read_all(response)
+        case Free(response):
+            return async_body_of(response).aclose()
+    return call()
+
+
+async def _read_all(response: httpxr.Response) -> bytes:
+    return b"".join([chunk async for chunk in async_body_of(response)])
+
+
+def _as_seen(error: BaseException, call: Call) -> BaseException:
+    """The error, or httpxr's for one that a foreign wire let through."""
+    if not isinstance(call, Send) or not isinstance(error, OSError):
+        return error
+    is_timeout = isinstance(error, TimeoutError)
+    kind = httpxr.TimeoutException if is_timeout else httpxr.NetworkError
+    mapped = kind(f"{type(error).__name__}: {error}")
+    mapped.__cause__ = error
+    return mapped

@@ -1,0 +1,274 @@
+"""What the loop's calls do on each face: the effects, and nothing else.
+
+Each method of the two classes makes one call and turns a wire's error into a value;
+what follows from it is the session's to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import httpxr
+
+from reconnecting_sse import _log
+from reconnecting_sse._answer import Answer, answer_of
+from reconnecting_sse._bodies import async_body_of, body_of
+from reconnecting_sse._callers import ask
+from reconnecting_sse._client import ClientSettings, Transports, is_live
+from reconnecting_sse._errors import BODY_LIMIT
+from reconnecting_sse._exchange import Exchange
+from reconnecting_sse._failures import PERMANENT, cut_stream, failed_attempt
+from reconnecting_sse._loop import Failure, Raised
+from reconnecting_sse._runners import run, run_async
+from reconnecting_sse.transports._abort import ABORT, AbortSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from reconnecting_sse._client import Client
+    from reconnecting_sse._lifecycle import Attempt, Lifecycle
+    from reconnecting_sse._request import StreamRequest
+    from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
+
+ERROR_BODY_SECONDS = 1.0
+"""How long the body of an error's answer may take; what came until then is kept."""
+
+_NO_BODY = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What both faces need to make their calls.
+
+    Attributes:
+        prepare: From what is known of an attempt to the request to send.
+        timeout: What goes into the request's ``extensions["timeout"]``.
+        listeners: Called with each fact, after it was logged.
+    """
+
+    client: Client
+    transports: Transports
+    prepare: Callable[[Attempt], StreamRequest]
+    url: str
+    timeout: Mapping[str, float | None]
+    logger: Any
+    signal: AbortSignal
+    listeners: Sequence[Callable[[Lifecycle], object]] = ()
+
+    def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
+        """The exchange of one attempt."""
+        return Exchange(
+            self.prepare(attempt),
+            ClientSettings.of(self.client),
+            self.transports,
+            extensions={"timeout": dict(self.timeout), ABORT: self.signal},
+            is_async=is_async,
+        )
+
+    def failed(self, error: Exception) -> Failure | Raised:
+        """What an attempt's exception means to the loop."""
+        if isinstance(error, PERMANENT) or not isinstance(error, httpxr.HTTPError):
+            return Raised(error)
+        return failed_attempt(
+            error, self.url, substituted=self.transports.has_substituted
+        )
+
+    def tell(self, fact: Lifecycle) -> None:
+        """Log a fact, and tell whoever listens."""
+        ask(_log.write, self.logger, fact)
+        for listener in self.listeners:
+            ask(listener, fact)
+
+
+class SyncWire:
+    """The sync face's calls; each blocks its caller's thread."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+        self._body: LiveBody | None = None
+        self.tell = effects.tell
+        self.response: httpxr.Response | None = None
+
+    def open(self, attempt: Attempt) -> Answer | Failure | Raised:
+        """Make an attempt; keeps the body if it is an event stream."""
+        effects = self._effects
+        try:
+            exchange = effects.exchange(attempt, is_async=False)
+            exchanged = run(exchange.run())
+        except Exception as error:  # noqa: BLE001  (sorted by Effects.failed)
+            return effects.failed(error)
+        self.response = exchanged.response
+        self._body = body_of(exchanged.response)
+        answer = answer_of(exchanged.response, refusal=exchanged.refusal)
+        if answer.is_event_stream:
+            return answer
+        return replace(answer, body=self._error_body(answer.status))
+
+    def _error_body(self, status: int) -> bytes:
+        body = self._body
+        assert body is not None
+        read = b""
+        deadline = time.monotonic() + ERROR_BODY_SECONDS
+        body.read_timeout = ERROR_BODY_SECONDS
+        try:
+            while status not in _NO_BODY and len(read) < BODY_LIMIT:
+                chunk = body.read()
+                read += chunk
+                if not chunk or time.monotonic() > deadline:
+                    break
+        except httpxr.HTTPError:
+            pass  # an error's body is a courtesy: what came of it is enough
+        finally:
+            self.drop()
+        return read
+
+    def read(self) -> bytes | Failure:
+        """What has arrived."""
+        body = self._body
+        assert body is not None
+        try:
+            return body.read()
+        except httpxr.HTTPError as error:
+            return cut_stream(error, self._effects.url)
+
+    def sleep(self, delay: float) -> None:
+        """Let time pass; the signal ends it."""
+        # A SimpleQueue's put is re-entrant; an Event set from a signal handler can
+        # deadlock with the wait that the handler interrupted.
+        bell: SimpleQueue[None] = SimpleQueue()
+        signal = self._effects.signal
+        signal.attach(partial(bell.put, None))
+        try:
+            bell.get(timeout=min(max(delay, 0.0), threading.TIMEOUT_MAX))
+        except Empty:
+            pass
+        finally:
+            signal.attach(None)
+
+    def allow_silence(self, seconds: float) -> None:
+        """From the next read on, this is the longest silence."""
+        if self._body is not None:
+            self._body.read_timeout = seconds
+
+    def drop(self) -> None:
+        """Free the connection."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
+            self._effects.signal.attach(None)
+
+
+class AsyncWire:
+    """The async face's calls; each runs in its caller's own task."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+        self._body: AsyncLiveBody | None = None
+        self._is_live = True
+        self.tell = effects.tell
+        self.response: httpxr.Response | None = None
+
+    async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
+        """Make an attempt; keeps the body if it is an event stream."""
+        effects = self._effects
+        try:
+            exchange = effects.exchange(attempt, is_async=True)
+            exchanged = await run_async(exchange.run(), self._guard, is_live)
+        except Exception as error:  # noqa: BLE001  (sorted by Effects.failed)
+            return effects.failed(error)
+        self.response = exchanged.response
+        self._is_live = is_live(exchanged.transport)
+        self._body = async_body_of(exchanged.response)
+        answer = answer_of(exchanged.response, refusal=exchanged.refusal)
+        if answer.is_event_stream:
+            return answer
+        return replace(answer, body=await self._error_body(answer.status))
+
+    async def _error_body(self, status: int) -> bytes:
+        body = self._body
+        assert body is not None
+        read = b""
+        try:
+            async with asyncio.timeout(ERROR_BODY_SECONDS):
+                while status not in _NO_BODY and len(read) < BODY_LIMIT:
+                    chunk = await body.read()
+                    read += chunk
+                    if not chunk:
+                        break
+        except (httpxr.HTTPError, TimeoutError):
+            pass  # an error's body is a courtesy: what came of it is enough
+        finally:
+            self.drop()
+        return read
+
+    def read(self) -> bytes | Awaitable[bytes | Failure]:
+        """What has arrived, at once where something has."""
+        body = self._body
+        assert body is not None
+        return body.read_nowait() or self._wait_and_read(body)
+
+    async def _wait_and_read(self, body: AsyncLiveBody) -> bytes | Failure:
+        try:
+            if self._is_live:
+                return await body.read()
+            chunk: bytes = await self._guard(body.read())
+        except httpxr.HTTPError as error:
+            return cut_stream(error, self._effects.url)
+        return chunk
+
+    async def sleep(self, delay: float) -> None:
+        """Let time pass; the signal ends it."""
+        with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
+            await self._guard(asyncio.sleep(max(delay, 0.0)))
+
+    def allow_silence(self, seconds: float) -> None:
+        """From the next read on, this is the longest silence."""
+        if self._body is not None:
+            self._body.read_timeout = seconds
+
+    def drop(self) -> None:
+        """Free the connection."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
+            self._effects.signal.attach(None)
+
+    async def adrop(self) -> None:
+        """Free the connection and wait until its socket is gone."""
+        body, self._body = self._body, None
+        if body is not None:
+            await body.aclose()
+            self._effects.signal.attach(None)
+
+    async def _guard(self, awaitable: Awaitable[Any]) -> Any:
+        """Await what knows nothing of the signal, so that the signal ends it."""
+        signal, loop = self._effects.signal, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as scope:
+                previous = signal.attach(partial(_soon, loop, scope))
+                try:
+                    return await awaitable
+                finally:
+                    signal.attach(previous)
+        except TimeoutError as error:
+            if scope.expired():
+                raise httpxr.ReadError("closed while waiting") from error
+            raise
+
+
+def _soon(loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout) -> None:
+    """Let the scope expire, from any thread or signal handler."""
+
+    def expire() -> None:
+        with suppress(RuntimeError):  # it is over already
+            scope.reschedule(loop.time())
+
+    with suppress(RuntimeError):  # the loop is closed: nobody waits
+        loop.call_soon_threadsafe(expire)

@@ -1,0 +1,141 @@
+"""What a source refuses and shows before, while and after it is iterated."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpxr
+import pytest
+import tenacity
+
+from reconnecting_sse import ReconnectingEventSource, ReconnectPolicy
+from tests.scenarios import Played, Reply, Scene, stream
+
+URL = "http://user:secret@feed.test/stream?token=secret"
+
+
+@pytest.fixture
+def scene(monkeypatch):
+    return Scene(monkeypatch)
+
+
+def sync_client():
+    return httpxr.Client()
+
+
+def async_client():
+    return httpxr.AsyncClient()
+
+
+def source_of(client=None, **options):
+    return ReconnectingEventSource(client or sync_client(), "GET", URL, **options)
+
+
+def test_making_a_source_and_entering_its_block_does_nothing():
+    with source_of() as source:
+        assert source.state == "connecting"
+        assert source.last_event_id == ""
+        assert source.retry is None
+        assert source.response is None
+        stats = source.stats
+        assert (stats.connections, stats.events, stats.bytes) == (0, 0, 0)
+        assert stats.last_byte_age is None
+        assert not stats.reconnects
+    assert source.state == "closed"
+    assert list(source.iter_sse()) == []
+
+
+def test_the_async_block_does_nothing_either():
+    async def main():
+        async with source_of(async_client()) as source:
+            assert source.state == "connecting"
+        assert source.state == "closed"
+        return [event async for event in source.aiter_sse()]
+
+    assert asyncio.run(main()) == []
+
+
+def test_a_repr_shows_no_credential():
+    assert repr(source_of()) == (
+        "<ReconnectingEventSource http://feed.test/stream?token=*** connecting>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("client", "wrong", "right"),
+    [
+        (async_client, "iter_sse", "aiter_sse"),
+        (async_client, "iter_json", "aiter_json"),
+        (sync_client, "aiter_sse", "iter_sse"),
+        (sync_client, "aiter_json", "iter_json"),
+        (async_client, "__enter__", "async with"),
+    ],
+)
+def test_the_wrong_face_names_the_right_one(client, wrong, right):
+    with pytest.raises(TypeError, match=right):
+        getattr(source_of(client()), wrong)()
+
+
+def test_async_with_on_a_sync_client_names_with():
+    async def main():
+        async with source_of():
+            pass
+
+    with pytest.raises(TypeError, match="use with"):
+        asyncio.run(main())
+
+
+def test_a_client_of_another_library_is_refused():
+    with pytest.raises(TypeError, match="httpxr"):
+        source_of(object())
+
+
+def test_a_policy_and_a_strategy_are_one_too_many():
+    with pytest.raises(TypeError, match="wait="):
+        source_of(policy=ReconnectPolicy(), wait=tenacity.wait_none())
+
+
+def test_a_body_that_can_be_given_only_once_is_refused():
+    with pytest.raises(TypeError, match="content="):
+        source_of(content=iter([b"x"]))
+
+
+def test_an_unknown_end_is_refused():
+    with pytest.raises(ValueError, match="on_end="):
+        source_of(on_end="stop")
+
+
+def test_json_documents_go_on_after_a_break_and_end_at_done(monkeypatch):
+    body = b'data: {"n": 1}\n\ndata:\n\ndata: 2\n\ndata: [DONE]\n\ndata: 3\n\n'
+    seen = []
+    for face in ("sync", "async"):
+        played = Played(monkeypatch, face, [stream(body)], "GET", {})
+        if face == "sync":
+            seen.append(next(played.source.iter_json()))
+            seen.extend(played.source.iter_json())
+        else:
+
+            async def main(source=played.source):
+                seen.append(await anext(source.aiter_json()))
+                seen.extend([document async for document in source.aiter_json()])
+
+            asyncio.run(main())
+        assert played.source.state == "closed"
+    assert seen == [{"n": 1}, 2, {"n": 1}, 2]
+
+
+def test_aclose_on_a_sync_source_closes_it():
+    source = source_of()
+    asyncio.run(source.aclose())
+    assert source.state == "closed"
+
+
+def test_stats_count_what_was_handed_over(scene):
+    seen = []
+
+    def look(source, _event):
+        seen.append((source.state, source.stats.events, source.stats.last_byte_age))
+        return False
+
+    scene.play([stream(b"data: a\n\ndata: b\n\n"), Reply(204)], look)
+    assert seen[:2] == [("open", 1, 0), ("open", 2, 0)]
