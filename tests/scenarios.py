@@ -188,7 +188,7 @@ class Played:
         monkeypatch.setattr(reconnecting_sse._driver, "time", self.clock)
         monkeypatch.setattr(reconnecting_sse._source, "time", self.clock)
         monkeypatch.setattr("random.uniform", lambda low, _: low)
-        server = Server(script, self.clock, self.trace)
+        server = self.server = Server(script, self.clock, self.trace)
         if face == "sync":
             client: Any = httpxr.Client(transport=SyncTransport(server))
         else:

@@ -26,6 +26,8 @@ import trustme
 
 from reconnecting_sse.transports._abort import ABORT, AbortSignal
 from reconnecting_sse.transports._body import AsyncLiveBody
+from reconnecting_sse.transports._codings import offered_codings
+from reconnecting_sse.transports._decoding import DecodingError
 from reconnecting_sse.transports.aiohttp import AsyncStreamingTransport
 
 PATIENCE = 10
@@ -580,7 +582,7 @@ def test_each_flushed_event_of_a_coded_body_is_delivered_at_once(coding, bits):
         asyncio.run(read())
 
 
-@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip", b"identity"])
+@pytest.mark.parametrize("coding", [b"compress", b"gzip, gzip", b"identity"])
 def test_a_coding_that_is_not_decoded_is_left_alone(coding):
     answer = (
         HEAD
@@ -618,7 +620,7 @@ def test_a_coded_body_that_is_cut_or_damaged_is_an_error_after_what_came(end):
         gate.set()
         with pytest.raises(httpxr.RemoteProtocolError, match="decode") as caught:
             await drained(body)
-        assert isinstance(caught.value.__cause__, zlib.error)
+        assert isinstance(caught.value.__cause__, DecodingError)
 
     with Server(script) as server:
         asyncio.run(read())
@@ -670,7 +672,7 @@ def test_only_what_the_caller_set_and_what_must_be_is_sent():
     host = sent.split(b"\r\n")[1]
     assert sent == (
         b"GET /a%2Fb/%zz?q=%20&x=a+b HTTP/1.1\r\n" + host + b"\r\n"
-        b"Accept-Encoding: gzip, deflate\r\n\r\n"
+        b"Accept-Encoding: " + ", ".join(offered_codings()).encode() + b"\r\n\r\n"
     )
     assert host.startswith(b"Host: 127.0.0.1:")
 

@@ -601,6 +601,24 @@ def test_an_exception_from_outside_drops_the_stream_and_is_no_clean_end(scene):
     assert played.source.stats.reconnects["Interruption"] == 1
 
 
+def test_closing_and_raising_from_outside_is_no_reconnect(monkeypatch):
+    for face in ("sync", "async"):
+        played = Played(monkeypatch, face, [stream(A)], "GET", {})
+
+        def close_and_raise(*_, source=played.source):
+            source.close()
+            raise Interruption
+
+        monkeypatch.setattr(played.source._session, "receive", close_and_raise)
+        played.consume().consume()
+        assert played.source.stats.reconnects == {}
+        assert played.trace.lines[-3:] == [
+            ("log", "stream.closed", "closed"),
+            ("interrupted",),
+            ("ended",),
+        ]
+
+
 def test_an_attempt_broken_off_from_outside_is_made_again_at_once(scene):
     played = scene.play([Interruption(), stream(A), Reply(204)], *AGAIN)
     assert played.trace.lines[2:5] == [

@@ -64,11 +64,11 @@ def test_a_name_without_address_is_a_connect_error(monkeypatch):
 
 
 def test_a_process_out_of_descriptors_is_told_so(monkeypatch):
-    def exhausted(descriptor):
+    def exhausted(sock):
         raise OSError(errno.EMFILE, "Too many open files")
 
     with Server(answering()) as server:
-        monkeypatch.setattr(os, "dup", exhausted)
+        monkeypatch.setattr(socket.socket, "dup", exhausted)
         with pytest.raises(httpxr.ConnectError, match="Too many open files"):
             ask(server.url)
 

@@ -152,11 +152,11 @@ def test_an_abort_at_any_moment_is_not_lost(monkeypatch, moment):
         return wrapped
 
     with Server(answering(CHUNKED)) as server:
-        module = "reconnecting_sse.transports._urllib3_connection."
+        module = "reconnecting_sse.transports._urllib3_"
         names = {
-            "socket": "Release.hold",
-            "connected": "_await_connection",
-            "answered": "LiveResponse.begin",
+            "socket": "sockets.Release.hold",
+            "connected": "connection._await_connection",
+            "answered": "connection.LiveResponse.begin",
         }
         name = module + names[moment]
         monkeypatch.setattr(name, then_abort(pkgutil.resolve_name(name)))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from httpxr.sse import ServerSentEvent, SSEError
 
+from reconnecting_sse import lifecycle, transports
+from reconnecting_sse._checks import GapWatch
 from reconnecting_sse._connect import EventSource, aconnect_sse, connect_sse
 from reconnecting_sse._decoder import EventStreamDecoder
 from reconnecting_sse._errors import (
@@ -18,17 +22,25 @@ from reconnecting_sse._errors import (
     UnexpectedStatus,
 )
 from reconnecting_sse._policy import ReconnectPolicy, ReconnectState
+from reconnecting_sse._request import StreamRequest, resume_with_query
 from reconnecting_sse._session import State
 from reconnecting_sse._source import ReconnectingEventSource, StreamStats
-from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport
+from reconnecting_sse.lifecycle import Attempt, Gap, Lifecycle
+
+if TYPE_CHECKING:
+    from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport
 
 __all__ = [
     "AsyncStreamingTransport",
+    "Attempt",
     "CertificateRejected",
     "ConnectionFailed",
     "EventSource",
     "EventStreamDecoder",
     "EventTooLarge",
+    "Gap",
+    "GapWatch",
+    "Lifecycle",
     "ReconnectPolicy",
     "ReconnectState",
     "ReconnectingEventSource",
@@ -39,10 +51,20 @@ __all__ = [
     "StreamEnded",
     "StreamError",
     "StreamInterrupted",
+    "StreamRequest",
     "StreamStats",
     "StreamingTransport",
     "UnexpectedContentType",
     "UnexpectedStatus",
     "aconnect_sse",
     "connect_sse",
+    "lifecycle",
+    "resume_with_query",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # A wire is imported when it is first asked for: half of the package's own time.
+    if name in transports.__all__:
+        return getattr(transports, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

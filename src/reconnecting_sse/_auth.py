@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,10 @@ class Flow:
     ``sync_auth_flow``, which is all that Basic and Digest have; a plain callable
     turns one request into another. ``first`` and ``next`` may return awaitables.
 
+    Attributes:
+        wants_body: Whether it has to be handed responses whose bodies were read.
+        blocks: Whether its calls may block their thread.
+
     Raises:
         TypeError: The object has no flow for this face.
     """
@@ -60,9 +63,9 @@ class Flow:
         self.wants_body = bool(getattr(auth, "requires_response_body", False))
         self._name = type(auth).__name__
         self._flow = _flow(auth, request, is_async=is_async)
-        is_blocking = not isinstance(self._flow, AsyncGenerator)
-        # Its token is fetched by a blocking call: on a loop, not in its thread.
-        self._blocks = is_async and is_blocking and isinstance(auth, OAuth2Auth)
+        # httpxr's own fetches its token by a blocking call.
+        is_plain = not isinstance(self._flow, AsyncGenerator)
+        self.blocks = is_plain and isinstance(auth, OAuth2Auth)
 
     def first(self) -> Any:
         """The first request to send.
@@ -73,16 +76,13 @@ class Flow:
         flow = self._flow
         if isinstance(flow, AsyncGenerator):
             return self._first_of(flow)
-        return self._stepped(lambda: self._checked(next(flow, None)))
+        return self._checked(next(flow, None))
 
     def next(self, response: httpxr.Response) -> Any:
         """The request that follows ``response``, or None when the flow is done."""
         if isinstance(self._flow, AsyncGenerator):
             return _next_of(self._flow, response)
-        send = getattr(self._flow, "send", None)
-        if send is None:  # a plain iterator: it takes no answer
-            return None
-        return self._stepped(lambda: _sent(send, response))
+        return _sent(self._flow, response)
 
     async def _first_of(self, flow: AsyncGenerator[Any, Any]) -> Any:
         async for request in flow:
@@ -93,9 +93,6 @@ class Flow:
         if request is None:
             raise TypeError(f"the auth flow of {self._name} gave no request to send")
         return request
-
-    def _stepped(self, step: Callable[[], Any]) -> Any:
-        return asyncio.to_thread(step) if self._blocks else step()
 
 
 def _flow(auth: Any, request: httpxr.Request, *, is_async: bool) -> Any:
@@ -124,9 +121,11 @@ def _overrides(auth: Any, name: str) -> bool:
     return method is not None and all(method is not known for known in _NOT_TO_USE)
 
 
-def _sent(send: Callable[[httpxr.Response], Any], response: httpxr.Response) -> Any:
+def _sent(flow: Any, response: httpxr.Response) -> Any:
+    if not hasattr(flow, "send"):  # a plain iterator: it takes no answer
+        return next(flow, None)
     try:
-        return send(response)
+        return flow.send(response)
     except StopIteration:
         return None
 

@@ -15,7 +15,7 @@ import httpxr
 from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
 _WHOLE = type(httpxr.Response(200).stream)
 
@@ -92,8 +92,7 @@ class AsyncIteratedBody(AsyncLiveBody):
         self.read_timeout = None
         self._stream = stream
         is_async = hasattr(stream, "__aiter__")
-        iterator = stream.__aiter__() if is_async else _Awaited(iter(stream))
-        self._iterator: AsyncIterator[bytes] | None = iterator
+        self._iterator: Any = aiter(stream) if is_async else _Awaited(iter(stream))
 
     async def read(self) -> bytes:
         iterator, self._iterator = self._iterator, None
@@ -135,9 +134,6 @@ class _Awaited:
 
     def __init__(self, iterator: Iterator[bytes]) -> None:
         self._iterator = iterator
-
-    def __aiter__(self) -> _Awaited:
-        return self
 
     async def __anext__(self) -> bytes:
         for chunk in self._iterator:

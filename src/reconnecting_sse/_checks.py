@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconnecting_sse._lifecycle import Gap
 from reconnecting_sse._loop import tell
+from reconnecting_sse.lifecycle import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse._driver import Subscription
-    from reconnecting_sse._lifecycle import Lifecycle
+    from reconnecting_sse.lifecycle import Lifecycle
 
     Predicate = Callable[[ServerSentEvent], object]
     Check = Callable[[Subscription, ServerSentEvent], None]

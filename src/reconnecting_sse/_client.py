@@ -8,7 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpxr
 
-from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport
+from reconnecting_sse import transports
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -75,7 +75,7 @@ def is_async(client: object) -> bool:
 
 def is_live(transport: object) -> bool:
     """Whether the transport is ours: it decodes, times out and can be aborted."""
-    return isinstance(transport, (StreamingTransport, AsyncStreamingTransport))
+    return getattr(transport, "is_live", None) is True
 
 
 class Transports:
@@ -87,40 +87,43 @@ class Transports:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._substitute: Any = None
+        self._substitutes: dict[str | None, Any] = {}
         if is_async(client):
-            self._make: Any = AsyncStreamingTransport
+            self._make: Any = transports.AsyncStreamingTransport
             self._method = "handle_async_request"
         else:
-            self._make = StreamingTransport
+            self._make = transports.StreamingTransport
             self._method = "handle_request"
 
     def find(self, url: httpxr.URL) -> Any:
         """The transport that is to be called for ``url``.
 
         Raises:
-            ValueError: A proxy would have to be used.
+            ValueError: The client has a proxy of its own.
             TypeError: The transport is one for the other kind of client.
         """
         transport, is_mounted = self._configured(url)
         if not isinstance(transport, _BUILT_IN):
             self._check_face(transport)
             return transport
-        is_free_to_choose = self._client.trust_env and not is_mounted
-        if _has_proxy(transport) or (is_free_to_choose and _environment_proxies(url)):
+        if _has_proxy(transport):
             raise ValueError(
-                "the client uses a proxy for this URL (its own, or one that the"
-                " environment names), and httpxr's proxied transport cannot stream;"
-                f" set trust_env=False to ignore the environment's, or {_EXPLICIT}"
+                "the client has a proxy of its own, whose address cannot be read back,"
+                f" and httpxr's proxied transport cannot stream; {_EXPLICIT}, with"
+                " proxy= there"
             )
-        if self._substitute is None:
-            self._substitute = self._make()
-        return self._substitute
+        is_free_to_choose = self._client.trust_env and not is_mounted
+        return self._substitute(_environment_proxy(url) if is_free_to_choose else None)
+
+    def _substitute(self, proxy: str | None) -> Any:
+        if proxy not in self._substitutes:
+            self._substitutes[proxy] = self._make(proxy=proxy)
+        return self._substitutes[proxy]
 
     @property
     def has_substituted(self) -> bool:
         """Whether a transport of ours took the place of a built-in one."""
-        return self._substitute is not None
+        return bool(self._substitutes)
 
     def decodes(self, transport: object) -> bool:
         """Whether the transport undoes the encodings it offers by itself."""
@@ -131,11 +134,11 @@ class Transports:
         client = cast("Any", self._client)
         chosen = client._transport_for_url(url)  # noqa: SLF001  (nothing public says)
         mounts = client._mounts.values()  # noqa: SLF001
+        own = client._transport  # noqa: SLF001
         if any(chosen is mounted for mounted in mounts):
-            return chosen, True
+            return (own if chosen is None else chosen), True  # None: not elsewhere
         # With a proxy in the environment httpxr answers with a transport of its own
         # making, even where the caller gave one: as in httpx, the caller's counts.
-        own = client._transport  # noqa: SLF001
         return (own if isinstance(chosen, _BUILT_IN) else chosen), False
 
     def _check_face(self, transport: object) -> None:
@@ -146,13 +149,14 @@ class Transports:
             )
 
 
-def _environment_proxies(url: httpxr.URL) -> bool:
+def _environment_proxy(url: httpxr.URL) -> str | None:
     proxies = getproxies()
-    if not (proxies.get(url.scheme) or proxies.get("all")):
-        return False
+    proxy = proxies.get(url.scheme) or proxies.get("all")
     host = f"[{url.host}]" if ":" in url.host else url.host
     port = url.port or (443 if url.scheme == "https" else 80)
-    return not any(proxy_bypass(name) for name in (url.host, f"{host}:{port}"))
+    if not proxy or any(proxy_bypass(name) for name in (url.host, f"{host}:{port}")):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _has_proxy(transport: Any) -> bool:

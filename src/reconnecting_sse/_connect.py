@@ -14,8 +14,9 @@ import httpxr.sse
 
 from reconnecting_sse._answer import answer_of, refusal
 from reconnecting_sse._bodies import async_body_of, body_of
-from reconnecting_sse._client import ClientSettings, Transports, is_async, is_live
-from reconnecting_sse._exchange import Exchange, Exchanged
+from reconnecting_sse._callers import CallersError
+from reconnecting_sse._client import ClientSettings, Transports, is_async
+from reconnecting_sse._exchange import Exchange
 from reconnecting_sse._failures import explain
 from reconnecting_sse._json import LINES, AsyncJSONIterator, JSONDocuments, JSONIterator
 from reconnecting_sse._reader import (
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse._exchange import Exchanged, Steps
 
 _DEFAULTS = ((b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store"))
 
@@ -112,9 +115,11 @@ def connect_sse(
             "connect_sse needs an httpxr.Client; use aconnect_sse for yours"
         )
     transports = Transports(client)
-    exchange = _exchange(client, transports, method, url, kwargs)
+    steps = _steps(client, transports, method, url, kwargs)
     try:
-        exchanged = run(exchange.run())
+        exchanged = run(steps)
+    except CallersError as callers:
+        raise callers.error from callers.error.__cause__
     except httpxr.ConnectError as error:
         explain(error, substituted=transports.has_substituted)
         raise
@@ -136,9 +141,11 @@ async def aconnect_sse(
     if hasattr(content, "__aiter__"):
         kwargs["content"] = b"".join([chunk async for chunk in content])
     transports = Transports(client)
-    exchange = _exchange(client, transports, method, url, kwargs)
+    steps = _steps(client, transports, method, url, kwargs)
     try:
-        exchanged = await run_async(exchange.run(), _plainly, is_live)
+        exchanged = await run_async(steps, _plainly)
+    except CallersError as callers:
+        raise callers.error from callers.error.__cause__
     except httpxr.ConnectError as error:
         explain(error, substituted=transports.has_substituted)
         raise
@@ -149,9 +156,9 @@ async def aconnect_sse(
         await body.aclose()
 
 
-def _exchange(
+def _steps(
     client: Any, transports: Transports, method: str, url: str, kwargs: dict[str, Any]
-) -> Exchange:
+) -> Steps:
     keywords = dict(kwargs)
     if "timeout" in keywords:
         timeouts = Timeouts.from_httpx(keywords.pop("timeout"))
@@ -159,13 +166,13 @@ def _exchange(
         timeouts = Timeouts.from_httpx(client.timeout)
     else:
         timeouts = Timeouts()
-    return Exchange(
-        replace(request_of(method, url, keywords), defaults=_DEFAULTS),
+    exchange = Exchange(
         ClientSettings.of(client),
         transports,
         extensions={"timeout": timeouts.as_extension()},
         is_async=is_async(client),
     )
+    return exchange.run(replace(request_of(method, url, keywords), defaults=_DEFAULTS))
 
 
 def _followed(exchanged: Exchanged) -> httpxr.Response:

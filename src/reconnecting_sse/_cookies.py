@@ -66,11 +66,11 @@ class Cookies:
 
     def store(self, response: httpxr.Response, url: httpxr.URL) -> None:
         """Put what the response sets into the client's jar."""
-        fields = response.headers.raw
-        values = [text_of(v) for name, v in fields if name.lower() == b"set-cookie"]
-        if values:
-            answer = cast("Any", _Answer(values))
-            self._jar.extract_cookies(answer, _request(url))
+        for name, value in response.headers.raw:
+            if name.lower() == b"set-cookie":
+                # One by one: together, the jar drops what expires before it adds.
+                answer = cast("Any", _Answer([text_of(value)]))
+                self._jar.extract_cookies(answer, _request(url))
 
 
 def _request(url: httpxr.URL) -> Request:

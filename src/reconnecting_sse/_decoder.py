@@ -67,7 +67,7 @@ class EventStreamDecoder:
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
-        self.last_event_id = last_event_id
+        self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
         self._limit = math.inf if max_event_bytes is None else max_event_bytes
         self._has_overflowed = False

@@ -118,6 +118,7 @@ class Subscription:
         if not isinstance(step, list):
             return False
         self.pending = iter(step)
+        self.session.counters.events += len(step)
         return True
 
     def put_back(self, event: ServerSentEvent) -> None:
@@ -127,7 +128,10 @@ class Subscription:
     def break_off(self, error: BaseException) -> None:
         """An exception came from outside: free the connection at once."""
         self.wire.drop()
-        self.session.interrupted(type(error).__name__, time.monotonic())
+        if self.stop is None:
+            self.session.interrupted(type(error).__name__, time.monotonic())
+        else:
+            self.session.close(self.stop.reason)
         tell(self.session, self.wire)
         self._begin()
 

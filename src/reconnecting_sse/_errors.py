@@ -63,10 +63,10 @@ class StreamError(SSEError):
         attempts: int = 0,
     ) -> None:
         super().__init__(message)
-        self.url = redacted(url)
+        self.url: str = redacted(url)
         self.status = status
-        self.headers = tuple(headers)
-        self.body = body[:BODY_LIMIT]
+        self.headers: tuple[tuple[str, str], ...] = tuple(headers)
+        self.body: bytes = body[:BODY_LIMIT]
         self.attempts = attempts
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:

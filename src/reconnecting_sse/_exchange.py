@@ -15,13 +15,14 @@ import httpxr
 
 from reconnecting_sse._answer import EVENT_STREAM, answer_of
 from reconnecting_sse._auth import Flow, auth_of
+from reconnecting_sse._callers import CallersError, ask
 from reconnecting_sse._cookies import Cookies
-from reconnecting_sse._hop import first_hop, origin
+from reconnecting_sse._hop import Hop, first_hop, origin
 from reconnecting_sse._json import LINES
+from reconnecting_sse._request import StreamRequest
 
 if TYPE_CHECKING:
     from reconnecting_sse._client import ClientSettings, Transports
-    from reconnecting_sse._request import StreamRequest
 
 MAX_REDIRECTS = 10
 
@@ -51,7 +52,14 @@ class Free:
     response: httpxr.Response
 
 
-Call = Send | ReadAll | Free | Callable[[], Any]
+@dataclass(frozen=True, slots=True)
+class InThread:
+    """A call that may block: on a loop not in its thread."""
+
+    call: Callable[[], Any]
+
+
+Call = Send | ReadAll | Free | InThread | Callable[[], Any]
 Steps = Generator[Call, Any, Any]
 
 
@@ -73,25 +81,45 @@ class Exchange:
 
     def __init__(
         self,
-        request: StreamRequest,
         client: ClientSettings,
         transports: Transports,
         *,
         extensions: Mapping[str, Any],
         is_async: bool,
     ) -> None:
-        self._follows = request.follow_redirects
         self._client = client
         self._transports = transports
-        self._extensions = {**extensions, **request.extensions}
+        self._extensions = dict(extensions)
         self._is_async = is_async
-        self._hop = first_hop(request, client)
-        self._auth = auth_of(request, client, self._hop.url)
-        self._cookies = Cookies(client.jar, request.cookies, self._hop.url)
         self._cookie: str | None = None  # the Cookie header as it was last set here
+        self._follows: bool
+        self._hop: Hop
+        self._auth: Any
+        self._cookies: Cookies
 
-    def run(self) -> Steps:
-        """Everything up to the response that is not followed any further."""
+    def _begin(self, request: StreamRequest) -> None:
+        self._follows = request.follow_redirects
+        self._extensions.update(request.extensions)
+        self._hop = first_hop(request, self._client)
+        self._auth = auth_of(request, self._client, self._hop.url)
+        self._cookies = Cookies(self._client.jar, request.cookies, self._hop.url)
+
+    def run(
+        self, request: StreamRequest, prepare: Callable[[], Any] | None = None
+    ) -> Steps:
+        """Everything up to the response that is not followed any further.
+
+        Args:
+            request: What to send.
+            prepare: Gives another request to send in its place.
+        """
+        if prepare is not None:
+            request = yield prepare
+            if not isinstance(request, StreamRequest):
+                given = type(request).__name__
+                message = f"prepare= must return the StreamRequest to send, not {given}"
+                raise CallersError(TypeError(message))
+        ask(self._begin, request)
         for _ in range(MAX_REDIRECTS):
             exchanged = yield from self._authenticated()
             target, refusal = self._target(exchanged.response)
@@ -135,8 +163,8 @@ class Exchange:
         self._renew_cookies(request)
         if self._auth is None or not self._hop.is_trusted:
             return (yield from self._sent(request))
-        flow = Flow(self._auth, request, is_async=self._is_async)
-        request = yield flow.first
+        flow = yield partial(Flow, self._auth, request, is_async=self._is_async)
+        request = yield _call_of(flow, flow.first)
         while True:
             self._complete(request)
             exchanged = yield from self._sent(request)
@@ -160,7 +188,7 @@ class Exchange:
             content = yield ReadAll(response)
             yield Free(response)
             exchanged = Exchanged(_buffered(response, content), exchanged.transport)
-        request = yield partial(flow.next, exchanged.response)
+        request = yield _call_of(flow, partial(flow.next, exchanged.response))
         return exchanged, request
 
     def _renew_cookies(self, request: httpxr.Request) -> None:
@@ -184,7 +212,7 @@ class Exchange:
         """One request on one wire, with the client's hooks."""
         for hook in self._client.request_hooks:
             yield partial(hook, request)
-        transport = self._transports.find(request.url)
+        transport = ask(self._transports.find, request.url)
         if not self._transports.decodes(transport):
             request.headers.setdefault("Accept-Encoding", "identity")
         response = yield Send(transport, request)
@@ -230,3 +258,7 @@ def _buffered(response: httpxr.Response, content: bytes) -> httpxr.Response:
         request=response.request,
         extensions=response.extensions,
     )
+
+
+def _call_of(flow: Flow, step: Callable[[], Any]) -> Call:
+    return InThread(step) if flow.blocks else step

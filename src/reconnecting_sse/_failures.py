@@ -38,11 +38,9 @@ _NOT_THE_CLIENTS_TLS = (
 def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> Failure:
     """An attempt that got no usable response."""
     kind: type[StreamError] = ConnectionFailed
-    hint = ""
     if _is_caused_by(error, ssl.SSLCertVerificationError):
         kind = CertificateRejected
-        hint = "; if the certificate is right, name its CA in the transport's verify="
-    hint += _tls_hint(error, substituted=substituted)
+    hint = _tls_hint(error, substituted=substituted)
     failure = kind(f"{redacted(url)}: {_described(error)}{hint}", url=url)
     failure.__cause__ = error
     acted = not any(_is_caused_by(error, harmless) for harmless in _BEFORE_SENDING)
@@ -55,7 +53,7 @@ def cut_stream(error: httpxr.HTTPError, url: str) -> Failure:
         f"the stream of {redacted(url)} was interrupted: {_described(error)}", url=url
     )
     failure.__cause__ = error
-    return Failure(failure, acted=True)
+    return Failure(failure, acted=True, silent=isinstance(error, httpxr.ReadTimeout))
 
 
 def explain(error: httpxr.ConnectError, *, substituted: bool) -> None:
@@ -71,7 +69,9 @@ def _tls_hint(error: httpxr.HTTPError, *, substituted: bool) -> str:
 
 
 def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # A wire may quote what the server sent: it must not break or forge a log line.
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpxr
 
 from reconnecting_sse._errors import redacted
+from reconnecting_sse._host import host_of
 from reconnecting_sse._request import fields_of, merged
-from reconnecting_sse.transports._headers import host_of
 
 if TYPE_CHECKING:
     from reconnecting_sse._client import ClientSettings
@@ -98,8 +98,6 @@ def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
     private = merged((p for p in chosen if p not in agent), fields_of(request.headers))
     cursor = [p for p in private if p[0].lower() == b"last-event-id"]
     private = [p for p in private if p not in cursor]
-    if request.last_event_id is not None:
-        cursor = [(b"Last-Event-ID", request.last_event_id.encode())]
     content, content_type = _encoded(request.body)
     sent_cursor = (p for p in cursor if p[1])
     own = merged(agent, request.defaults, content_type, sent_cursor)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from reconnecting_sse._lifecycle import Lifecycle
+    from reconnecting_sse.lifecycle import Lifecycle
 
 NAME = "reconnecting_sse"
 

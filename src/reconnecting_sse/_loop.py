@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse._errors import StreamError
-    from reconnecting_sse._lifecycle import Attempt, Lifecycle
     from reconnecting_sse._session import StreamSession
+    from reconnecting_sse.lifecycle import Attempt, Lifecycle
 
 
 @dataclass(frozen=True, slots=True)

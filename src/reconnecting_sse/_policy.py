@@ -73,19 +73,22 @@ class ReconnectState(RetryCallState):
         retry_after: float | None = None,
         was_open: bool = False,
     ) -> None:
+        outcome = Future(attempt_number)
+        outcome.set_exception(error)
+        vars(self).update(
+            start_time=start_time,
+            retry_object=None,  # nobody retries for us
+            fn=None,
+            args=(),
+            kwargs={},
+            attempt_number=attempt_number,
+            outcome=outcome,
+            outcome_timestamp=now,
+            idle_for=idle_for,
+            next_action=None,
+            upcoming_sleep=0.0,
+        )
         self.error = error
-        self.start_time = start_time
-        self.retry_object = None  # type: ignore[assignment]  # nobody retries for us
-        self.fn = None
-        self.args = ()
-        self.kwargs = {}
-        self.attempt_number = attempt_number
-        self.outcome = Future(attempt_number)
-        self.outcome.set_exception(error)
-        self.outcome_timestamp = now
-        self.idle_for = idle_for
-        self.next_action = None
-        self.upcoming_sleep = 0.0
         self.reconnection_time = reconnection_time
         self.is_server_directed = is_server_directed
         self.retry_after = retry_after

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
+
+if TYPE_CHECKING:
+    from reconnecting_sse.lifecycle import Attempt
+
+    Prepare = Callable[["StreamRequest", Attempt], Any]
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -14,32 +19,8 @@ _STREAM_DEFAULTS = (
     (b"Accept", b"text/event-stream"),
     (b"Cache-Control", b"no-cache"),
 )
+_CURSOR = b"Last-Event-ID"
 _BODY_KEYWORDS = ("content", "data", "files", "json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRequest:
-    """A request for a stream, in the terms of ``connect_sse``.
-
-    Attributes:
-        auth: What ``auth=`` was; ``INHERIT`` is the client's own.
-        body: ``content``, ``data``, ``files`` and ``json``, where given.
-        defaults: The headers that are sent unless the caller has his own.
-        last_event_id: The ID to send, none if it is empty; None leaves it to the
-            caller's own header.
-    """
-
-    method: str
-    url: str
-    headers: Any = None
-    params: Any = None
-    cookies: Any = None
-    auth: Any = None
-    follow_redirects: bool = True
-    extensions: Mapping[str, Any] = field(default_factory=dict)
-    body: Mapping[str, Any] = field(default_factory=dict)
-    defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS
-    last_event_id: str | None = None
 
 
 class _Inherit:
@@ -50,6 +31,71 @@ class _Inherit:
 
 
 INHERIT = _Inherit()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRequest:
+    """A request about to be sent, in the terms of ``connect_sse``; immutable.
+
+    What ``prepare`` gets, and gives back: ``dataclasses.replace`` makes another of it,
+    and so do ``with_headers`` and ``with_params``.
+
+    Attributes:
+        headers: The caller's, and ``Last-Event-ID``; the client's come below them.
+        params: What follows the URL's own query and the client's.
+        auth: What ``auth=`` was; without one the client's own is used.
+        body: ``content``, ``data``, ``files`` or ``json``, where there is one.
+        defaults: The headers that are sent unless the caller has his own.
+    """
+
+    method: str
+    url: str
+    headers: Any = None
+    params: Any = None
+    cookies: Any = None
+    auth: Any = INHERIT
+    follow_redirects: bool = True
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS
+
+    def with_headers(self, headers: Mapping[str, str]) -> StreamRequest:
+        """The same request, with these headers in the place of its own by name."""
+        fields = merged(fields_of(self.headers), fields_of(headers))
+        return replace(self, headers=httpxr.Headers(cast("Any", fields)))
+
+    def with_params(self, params: Mapping[str, str]) -> StreamRequest:
+        """The same request, with these parameters in the place of its own by name."""
+        given = httpxr.QueryParams(self.params or ()).multi_items()
+        kept = [pair for pair in given if pair[0] not in params]
+        url: Any = httpxr.URL(self.url)
+        for name in params:
+            if name in url.params:
+                url = url.copy_remove_param(name)
+        return replace(self, url=str(url), params=[*kept, *params.items()])
+
+
+def resuming(request: StreamRequest, last_event_id: str) -> StreamRequest:
+    """The request, asking for what follows the ID; for an empty one, for all."""
+    fields = [p for p in fields_of(request.headers) if p[0].lower() != _CURSOR.lower()]
+    if last_event_id:
+        fields.append((_CURSOR, last_event_id.encode()))
+    return replace(request, headers=httpxr.Headers(cast("Any", fields)))
+
+
+def resume_with_query(name: str) -> Prepare:
+    """For ``prepare=``: the last event ID goes into the query parameter ``name``, too.
+
+    For servers that resume by it, such as Mercure with "lastEventID". While there is
+    no ID the URL stays as it is, whatever start it names.
+    """
+
+    def prepare(request: StreamRequest, attempt: Attempt) -> StreamRequest:
+        if not attempt.last_event_id:
+            return request
+        return request.with_params({name: attempt.last_event_id})
+
+    return prepare
 
 
 def request_of(method: str, url: str, keywords: Mapping[str, Any]) -> StreamRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 
 from reconnecting_sse._bodies import async_body_of, body_of
-from reconnecting_sse._exchange import Exchanged, Free, ReadAll, Send
+from reconnecting_sse._callers import CallersError
+from reconnecting_sse._client import is_live
+from reconnecting_sse._exchange import Exchanged, Free, InThread, ReadAll, Send
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def run(steps: Steps) -> Exchanged:
-    """Run an exchange on the sync face."""
+    """Run an exchange on the sync face.
+
+    Raises:
+        CallersError: The caller's own code raised, in a hook, a flow or a transport.
+        httpxr.HTTPError: The attempt failed.
+    """
     advance: Callable[[], Call] = partial(next, steps)
     while True:
         try:
@@ -33,16 +41,13 @@ def run(steps: Steps) -> Exchanged:
 
 
 async def run_async(
-    steps: Steps,
-    guard: Callable[[Awaitable[Any]], Awaitable[Any]],
-    is_live: Callable[[object], bool],
+    steps: Steps, guard: Callable[[Awaitable[Any]], Awaitable[Any]]
 ) -> Exchanged:
-    """Run an exchange on the async face.
+    """Run an exchange on the async face; raises as ``run`` does.
 
     Args:
         steps: The exchange.
         guard: Awaits what cannot be aborted by itself: all but our own wires.
-        is_live: Whether a transport is one of ours.
     """
     advance: Callable[[], Call] = partial(next, steps)
     while True:
@@ -54,8 +59,7 @@ async def run_async(
         try:
             result = _make_async(call)
             if inspect.isawaitable(result):
-                is_own = isinstance(call, Send) and is_live(call.transport)
-                result = await (result if is_own else guard(result))
+                result = await (result if _is_own(call) else guard(result))
             advance = partial(steps.send, result)
         except BaseException as error:  # noqa: BLE001  (the exchange decides)
             advance = partial(steps.throw, _as_seen(error, call))
@@ -69,6 +73,8 @@ def _make(call: Call) -> Any:
             return b"".join(body_of(response))
         case Free(response):
             return body_of(response).close()
+        case InThread(blocking):
+            return blocking()
     result = call()
     if inspect.isawaitable(result):
         getattr(result, "close", lambda: None)()  # or Python warns of it
@@ -87,6 +93,8 @@ def _make_async(call: Call) -> Any:
             return _read_all(response)
         case Free(response):
             return async_body_of(response).aclose()
+        case InThread(blocking):
+            return asyncio.to_thread(blocking)
     return call()
 
 
@@ -94,10 +102,22 @@ async def _read_all(response: httpxr.Response) -> bytes:
     return b"".join([chunk async for chunk in async_body_of(response)])
 
 
+def _is_own(call: Call) -> bool:
+    return isinstance(call, Send) and is_live(call.transport)
+
+
 def _as_seen(error: BaseException, call: Call) -> BaseException:
-    """The error, or httpxr's for one that a foreign wire let through."""
-    if not isinstance(call, Send) or not isinstance(error, OSError):
+    """The error as the exchange is to see it: whose it is decides what follows."""
+    is_send = isinstance(call, Send)
+    if is_send and isinstance(error, OSError):
+        return _network_error(error)  # a foreign wire's; ours let none through
+    is_outside = _is_own(call) or isinstance(call, (ReadAll, Free))
+    if is_outside or isinstance(error, httpxr.HTTPError):
         return error
+    return CallersError(error) if isinstance(error, Exception) else error
+
+
+def _network_error(error: OSError) -> httpxr.TransportError:
     is_timeout = isinstance(error, TimeoutError)
     kind = httpxr.TimeoutException if is_timeout else httpxr.NetworkError
     mapped = kind(f"{type(error).__name__}: {error}")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reconnecting_sse import _lifecycle as told
+from reconnecting_sse import lifecycle as told
 from reconnecting_sse._answer import refusal
 from reconnecting_sse._callers import ask
 from reconnecting_sse._cursor import is_sendable
@@ -211,7 +211,6 @@ class StreamSession:
         except EventTooLarge as error:
             self.failed(error, now)
             return []
-        counters.events += len(events)
         self._events_handed_out = len(events)
         if decoder.retry_ms is not None:
             self.retry_ms = decoder.retry_ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from operator import length_hint
 from types import MappingProxyType
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     import httpxr
     from httpxr.sse import ServerSentEvent
 
-    from reconnecting_sse._lifecycle import Attempt, Gap, Lifecycle
     from reconnecting_sse._policy import RetryStrategy, StopStrategy, WaitStrategy
-    from reconnecting_sse._request import StreamRequest
+    from reconnecting_sse._request import Prepare, StreamRequest
+    from reconnecting_sse.lifecycle import Gap, Lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,9 @@ class ReconnectingEventSource:
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
         last_event_id: The ID to resume after on the first attempt.
+        prepare: Called before every attempt with the ``StreamRequest`` about to be
+            sent and the ``Attempt``; returns the request to send. May be a coroutine
+            function with an ``AsyncClient``.
         policy: When to reconnect; or ``wait``, ``stop``, ``retry`` directly.
         wait: A tenacity wait strategy.
         stop: A tenacity stop strategy.
@@ -124,6 +127,7 @@ class ReconnectingEventSource:
         auth: Any = INHERIT,
         follow_redirects: bool = True,
         last_event_id: str | None = None,
+        prepare: Prepare | None = None,
         # reconnecting
         policy: ReconnectPolicy | None = None,
         wait: WaitStrategy | None = None,
@@ -182,7 +186,8 @@ class ReconnectingEventSource:
         effects = Effects(
             client=client,
             transports=Transports(client),
-            prepare=partial(_with_cursor, request),
+            request=request,
+            prepare=prepare,
             url=self._url,
             timeout=timeouts.as_extension(),
             logger=_log.default_logger() if logger is None else logger,
@@ -313,10 +318,6 @@ class ReconnectingEventSource:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {redacted(self._url)} {self.state}>"
-
-
-def _with_cursor(request: StreamRequest, attempt: Attempt) -> StreamRequest:
-    return replace(request, last_event_id=attempt.last_event_id)
 
 
 def _idle(

@@ -20,12 +20,13 @@ import httpxr
 from reconnecting_sse import _log
 from reconnecting_sse._answer import Answer, answer_of
 from reconnecting_sse._bodies import async_body_of, body_of
-from reconnecting_sse._callers import ask
+from reconnecting_sse._callers import CallersError, ask
 from reconnecting_sse._client import ClientSettings, Transports, is_live
 from reconnecting_sse._errors import BODY_LIMIT
 from reconnecting_sse._exchange import Exchange
 from reconnecting_sse._failures import PERMANENT, cut_stream, failed_attempt
 from reconnecting_sse._loop import Failure, Raised
+from reconnecting_sse._request import resuming
 from reconnecting_sse._runners import run, run_async
 from reconnecting_sse.transports._abort import ABORT, AbortSignal
 
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from reconnecting_sse._client import Client
-    from reconnecting_sse._lifecycle import Attempt, Lifecycle
-    from reconnecting_sse._request import StreamRequest
+    from reconnecting_sse._exchange import Steps
+    from reconnecting_sse._request import Prepare, StreamRequest
+    from reconnecting_sse.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
 
 ERROR_BODY_SECONDS = 1.0
@@ -48,33 +50,38 @@ class Effects:
     """What both faces need to make their calls.
 
     Attributes:
-        prepare: From what is known of an attempt to the request to send.
+        request: What to send, but for the last event ID.
+        prepare: Called before each attempt; gives the request to send in its place.
         timeout: What goes into the request's ``extensions["timeout"]``.
         listeners: Called with each fact, after it was logged.
     """
 
     client: Client
     transports: Transports
-    prepare: Callable[[Attempt], StreamRequest]
+    request: StreamRequest
+    prepare: Prepare | None
     url: str
     timeout: Mapping[str, float | None]
     logger: Any
     signal: AbortSignal
     listeners: Sequence[Callable[[Lifecycle], object]] = ()
 
-    def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
+    def exchange(self, attempt: Attempt, *, is_async: bool) -> Steps:
         """The exchange of one attempt."""
-        return Exchange(
-            self.prepare(attempt),
+        exchange = Exchange(
             ClientSettings.of(self.client),
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},
             is_async=is_async,
         )
+        request = resuming(self.request, attempt.last_event_id)
+        if self.prepare is None:
+            return exchange.run(request)
+        return exchange.run(request, partial(self.prepare, request, attempt))
 
-    def failed(self, error: Exception) -> Failure | Raised:
-        """What an attempt's exception means to the loop."""
-        if isinstance(error, PERMANENT) or not isinstance(error, httpxr.HTTPError):
+    def failed(self, error: httpxr.HTTPError) -> Failure | Raised:
+        """What an attempt's error means to the loop."""
+        if isinstance(error, PERMANENT):
             return Raised(error)
         return failed_attempt(
             error, self.url, substituted=self.transports.has_substituted
@@ -100,9 +107,10 @@ class SyncWire:
         """Make an attempt; keeps the body if it is an event stream."""
         effects = self._effects
         try:
-            exchange = effects.exchange(attempt, is_async=False)
-            exchanged = run(exchange.run())
-        except Exception as error:  # noqa: BLE001  (sorted by Effects.failed)
+            exchanged = run(effects.exchange(attempt, is_async=False))
+        except CallersError as callers:
+            return Raised(callers.error)
+        except httpxr.HTTPError as error:
             return effects.failed(error)
         self.response = exchanged.response
         self._body = body_of(exchanged.response)
@@ -179,9 +187,11 @@ class AsyncWire:
         """Make an attempt; keeps the body if it is an event stream."""
         effects = self._effects
         try:
-            exchange = effects.exchange(attempt, is_async=True)
-            exchanged = await run_async(exchange.run(), self._guard, is_live)
-        except Exception as error:  # noqa: BLE001  (sorted by Effects.failed)
+            steps = effects.exchange(attempt, is_async=True)
+            exchanged = await run_async(steps, self._guard)
+        except CallersError as callers:
+            return Raised(callers.error)
+        except httpxr.HTTPError as error:
             return effects.failed(error)
         self.response = exchanged.response
         self._is_live = is_live(exchanged.transport)

@@ -6,7 +6,7 @@ become httpxr's of the same name. Bodies are handed on as they come, not decoded
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 import httpxr
 
@@ -74,11 +74,11 @@ class RespxMocker(AbstractRequestMocker):
     """
 
     name = "reconnecting_sse"
-    targets = [  # noqa: RUF012 - respx changes it, and annotates it so itself
+    targets: ClassVar[list[str]] = [  # respx changes it
         "reconnecting_sse.transports.urllib3.StreamingTransport",
         "reconnecting_sse.transports.aiohttp.AsyncStreamingTransport",
     ]
-    target_methods = ["handle_request", "handle_async_request"]  # noqa: RUF012 - same
+    target_methods: ClassVar[list[str]] = ["handle_request", "handle_async_request"]
 
     @classmethod
     def handler(cls, httpx_request: httpx.Request) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports._aiohttp_errors import (
@@ -12,21 +11,21 @@ from reconnecting_sse.transports._aiohttp_errors import (
     read_timeout,
 )
 from reconnecting_sse.transports._body import AsyncLiveBody
+from reconnecting_sse.transports._decoding import DecodingError
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports._aiohttp_connection import Wire
-    from reconnecting_sse.transports._decoding import Inflater
+    from reconnecting_sse.transports._decoding import Decoder
 
 
 class Body(AsyncLiveBody):
     """A response's body, and the connection that it is read from."""
 
-    def __init__(self, wire: Wire, where: str, read_timeout: float | None) -> None:
+    def __init__(self, wire: Wire, read_timeout: float | None) -> None:
         self.read_timeout = read_timeout
-        self.decoder: Inflater | None = None
+        self.decoder: Decoder | None = None
         self._wire = wire
-        self._where = where
-        self._damage: zlib.error | None = None
+        self._damage: DecodingError | None = None
         self._has_ended = False
 
     @property
@@ -74,7 +73,7 @@ class Body(AsyncLiveBody):
             if late:
                 return late
             self._wire.close()
-            raise read_timeout(self._where, self.read_timeout) from error
+            raise read_timeout(self._wire.hop, self.read_timeout) from error
         except WIRE_ERRORS:
             return b""  # the wire knows it, too
 
@@ -83,7 +82,7 @@ class Body(AsyncLiveBody):
             return data
         try:
             return self.decoder.decode(data)
-        except zlib.error as error:
+        except DecodingError as error:
             self._damage = error
             return b""
 
@@ -97,8 +96,8 @@ class Body(AsyncLiveBody):
             return False
         self._wire.close()
         if cut is None and not is_whole:
-            cut = zlib.error("the compressed data is incomplete")
+            cut = DecodingError("the compressed data is incomplete")
         if cut is not None:
-            raise body_error(self._where, cut) from cut
+            raise body_error(self._wire.hop, cut) from cut
         self._has_ended = True
         return True

@@ -8,23 +8,24 @@ bytes sent are exactly ours.
 from __future__ import annotations
 
 import asyncio
-import errno
+import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from reconnecting_sse.transports._aiohttp_errors import ClosedError
+from reconnecting_sse.transports._aiohttp_link import Link
+from reconnecting_sse.transports._aiohttp_protocols import HeadFirst
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable
 
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.connector import Connection
     from aiohttp.http import RawResponseMessage
-    from yarl import URL
+
+    from reconnecting_sse.transports._route import Route
+    from reconnecting_sse.transports._tls import Contexts
 
 # As http.client has it: aiohttp's own 8 KiB is too little for some cookies.
 _LINE_LIMIT = 65536
@@ -34,26 +35,24 @@ _Result = TypeVar("_Result")
 _OK, _SWITCHING_PROTOCOLS = 200, 101
 
 
-class Wire:
+class Wire(Link):
     """One connection, used for one request.
 
     All but ``abort`` belongs to the loop's own thread. It does not know its body, so
-    that whoever keeps ``abort`` does not keep the body from being collected.
+    that whoever keeps ``abort`` does not keep the body from being collected. In a
+    forked process it only lets go: the loop's selector is shared with the parent.
 
     Attributes:
         closed: Freed by us; a connection may also be lost.
         content: The body's bytes, once the head has come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, route: Route) -> None:
+        super().__init__(route)
         self.closed = False
         self.content: aiohttp.StreamReader = EMPTY_PAYLOAD
-        self._loop = asyncio.get_running_loop()
+        self._owner = os.getpid()
         self._scope: asyncio.Timeout | None = None
-        self._connection: Connection | None = None
-        self._protocol: ResponseHandler
-        self._transport: asyncio.Transport
-        self._lost: asyncio.Future[None]
         self._ends_by_close = False
         self._cut: BaseException | None = None
 
@@ -77,28 +76,11 @@ class Wire:
             raise ClosedError
         return result
 
-    async def connect(self, url: URL, context: ssl.SSLContext | None) -> None:
-        connector = aiohttp.TCPConnector(
-            resolver=aiohttp.ThreadedResolver(),
-            use_dns_cache=False,
-            force_close=True,
-            limit=0,
-        )
-        request = aiohttp.ClientRequest(
-            "GET", url, loop=self._loop, ssl=context or True
-        )
-        timeout = aiohttp.ClientTimeout(total=None)
-        connection = await connector.connect(request, [], timeout)
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None or (lost := protocol.closed) is None:
-            connection.close()
-            raise ConnectionResetError(errno.ECONNRESET, "closed as soon as open")
-        self._connection, self._protocol = connection, protocol
-        self._transport, self._lost = transport, lost
-        tls = getattr(transport, "_ssl_protocol", None)
-        self._plain_transport: Any = getattr(tls, "_transport", transport)
-        transport.set_protocol(_HeadFirst(protocol))
-        self._lost.add_done_callback(self._wake)
+    async def connect(self, contexts: Contexts) -> None:
+        """Connect to the origin, by all hops."""
+        await self._dial(contexts)
+        await self._pass_hops(contexts)
+        self._transport.set_protocol(HeadFirst(self._protocol))
         if self.closed:
             self._free()
 
@@ -151,19 +133,23 @@ class Wire:
 
     def _wake(self, lost: asyncio.Future[None]) -> None:
         """Tell a waiting reader: after bad framing aiohttp lets it wait for ever."""
-        lost.exception()  # looked at, or asyncio would log it
+        super()._wake(lost)
         error = self.cut
         if error is not None:
             self.content.set_exception(error)
 
     def abort(self) -> None:
         """Close it from any thread or signal handler."""
-        with suppress(RuntimeError):  # a closed loop has nobody waiting
-            self._loop.call_soon_threadsafe(self.close)
+        if os.getpid() == self._owner:
+            with suppress(RuntimeError):  # a closed loop has nobody waiting
+                self._loop.call_soon_threadsafe(self.close)
 
     def close(self) -> None:
         """Free the socket, and whoever waits for it. Idempotent."""
         self.closed = True
+        if os.getpid() != self._owner:
+            self._let_go()
+            return
         if self._scope is not None:
             with suppress(RuntimeError):  # it is expiring anyway
                 self._scope.reschedule(self._loop.time())
@@ -183,44 +169,24 @@ class Wire:
 
     async def gone(self) -> None:
         """Wait until the socket of a closed connection is closed."""
-        await asyncio.wait([self._lost])
+        if os.getpid() == self._owner:
+            await asyncio.wait([self._lost])
 
     def discard(self) -> None:
         """Close it from a destructor: on any thread, the loop closed or not."""
-        if not self._loop.is_closed():
+        if os.getpid() != self._owner:
+            self._let_go()
+        elif not self._loop.is_closed():
             if self._connection is not None:
                 self.abort()
         elif not self._lost.done():
             self.close()
-            # A closed loop calls nothing back, and no public call closes a transport's
-            # socket without. So what asyncio would have called is called from here; it
-            # asks for a callback, too, but then closes. Other loops have no such call.
-            with suppress(RuntimeError, AttributeError):
-                self._plain_transport._call_connection_lost(None)  # noqa: SLF001 # as said
+            self._let_go()
 
-
-class _HeadFirst(asyncio.Protocol):
-    """Feeds the parser line by line until the response's head is complete.
-
-    When the body that came along with it is broken, aiohttp would drop them both.
-    """
-
-    def __init__(self, parser: ResponseHandler) -> None:
-        self._parser = parser
-
-    def data_received(self, data: bytes) -> None:
-        for line in data.splitlines(keepends=True):
-            if self._parser.exception() is None:
-                self._parser.data_received(line)
-
-    def eof_received(self) -> None:
-        self._parser.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._parser.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._parser.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._parser.resume_writing()
+    def _let_go(self) -> None:
+        """Close the descriptor, and tell neither the server nor the loop's selector."""
+        # No public call closes a transport's socket without its loop. So what asyncio
+        # would have called is called from here; it asks for a callback, too, but then
+        # closes. Other loops have no such call.
+        with suppress(RuntimeError, AttributeError):
+            self._plain_transport._call_connection_lost(None)  # noqa: SLF001 # as said

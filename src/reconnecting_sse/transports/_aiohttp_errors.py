@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-import zlib
 
 import aiohttp
 import httpxr
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-WIRE_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, zlib.error)
+from reconnecting_sse.transports._decoding import DecodingError
+
+WIRE_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What a connection's reads raise."""
 
 CONNECT_ERRORS = (aiohttp.ClientError, OSError, ValueError)
 """What connecting raises; ``ValueError`` for names that no resolver or TLS takes."""
+
+_NAME_ERRORS = (aiohttp.ClientConnectorDNSError, socket.gaierror, ValueError)
 
 
 class ClosedError(OSError):
@@ -53,7 +57,7 @@ def connect_error(where: str, error: Exception) -> httpxr.TransportError:
         advice = "pass the CA that signed it as verify="
     elif isinstance(detail, ssl.SSLError):
         fact, advice = "TLS failed", "does it speak TLS on this port?"
-    elif isinstance(error, (aiohttp.ClientConnectorDNSError, ValueError)):
+    elif isinstance(error, _NAME_ERRORS):
         fact, advice = "its name was not resolved", "is the name right?"
     else:
         fact, advice = "it could not be reached", "is it up, and the port right?"
@@ -94,7 +98,7 @@ def body_error(where: str, error: BaseException) -> httpxr.TransportError:
     match error:
         case ClosedError():
             return httpxr.ReadError(f"{where}: the response was closed by the caller")
-        case zlib.error():
+        case DecodingError():
             return httpxr.RemoteProtocolError(
                 f"{where} sent a body that does not decode as its Content-Encoding says"
                 f" ({error}); is it compressed twice, or cut?"

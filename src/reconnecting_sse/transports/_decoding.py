@@ -1,76 +1,41 @@
-"""Content codings, decoded as the bytes arrive."""
+"""What decodes a content coding as the bytes arrive."""
 
 from __future__ import annotations
 
-import zlib
-
-CODINGS = ("gzip", "deflate")
-"""What a request offers: exactly what is decoded live."""
+from abc import ABC, abstractmethod
 
 OUTPUT_LIMIT = 65536
-"""Bytes decoded in one step, so that a bomb inflates no faster than it is read."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_BITS = 16 + zlib.MAX_WBITS
-_DEFLATE_METHOD = 8
+"""Bytes asked for in one step, so that a bomb inflates no faster than it is read."""
 
 
-class Inflater:
-    """Decodes gzip, of one member or many, and deflate, with zlib's header or without.
+class DecodingError(Exception):
+    """The bytes are not what their Content-Encoding says."""
+
+
+class Decoder(ABC):
+    """Gives what was flushed at once, and no more in a step than is bounded.
 
     Attributes:
         pending: More output may come without more input.
     """
 
-    def __init__(self, coding: str) -> None:
-        self.pending = False
-        self._is_gzip = coding != "deflate"
-        self._stream = zlib.decompressobj(_GZIP_BITS) if self._is_gzip else None
-        self._tail = b""
-        self._is_empty = True
-        self._is_finished = False
+    pending = False
 
     @property
+    @abstractmethod
     def is_whole(self) -> bool:
         """Whether the input may end here; otherwise it was cut short."""
-        return self._is_empty or (self._stream is not None and self._stream.eof)
 
     def decode(self, data: bytes) -> bytes:
-        """What ``data`` adds, up to ``OUTPUT_LIMIT`` bytes of it.
+        """What ``data`` adds, or the first part of it; empty means: nothing pending.
 
         Raises:
-            zlib.error: The input is damaged.
+            DecodingError: The input is damaged.
         """
-        data, self._tail = self._tail + data, b""
-        self.pending = False
-        if not data and self._is_empty:
-            return b""
-        self._is_empty = False
-        stream = self._stream_for(data)
-        if stream is None:
-            return b""
-        output = stream.decompress(data, OUTPUT_LIMIT)
-        self._tail = stream.unused_data or stream.unconsumed_tail
-        # zlib may hold output back even when it has taken all its input.
-        self.pending = len(output) == OUTPUT_LIMIT or bool(stream.unused_data)
+        output = self._step(data)
+        while self.pending and not output:
+            output = self._step(b"")
         return output
 
-    def _stream_for(self, data: bytes) -> zlib._Decompress | None:
-        if self._stream is None:
-            self._stream = _deflate_stream(data)
-            self._tail = b"" if self._stream else data
-        elif self._stream.eof and data and not self._is_finished:
-            # Zeros and the like may follow the last member: not part of the content.
-            if self._is_gzip and _GZIP_MAGIC.startswith(data[:2]):
-                self._stream = zlib.decompressobj(_GZIP_BITS)
-            else:
-                self._is_finished = True
-        return None if self._is_finished else self._stream
-
-
-def _deflate_stream(head: bytes) -> zlib._Decompress | None:
-    """RFC 1950: a zlib header names method 8, and is a multiple of 31."""
-    if len(head) == 1:
-        return None
-    is_zlib = head[0] & 0x0F == _DEFLATE_METHOD and int.from_bytes(head[:2]) % 31 == 0
-    return zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+    @abstractmethod
+    def _step(self, data: bytes) -> bytes: ...

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import httpxr
+
+from reconnecting_sse._host import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +23,18 @@ _HTTPXR_DEFAULT = b"gzip, deflate, br, zstd"
 Fields = list[tuple[bytes, bytes]]
 
 
-def host_of(url: httpxr.URL) -> bytes:
-    """The Host header's value; httpxr leaves out the brackets of an IPv6 address."""
-    host = cast("Any", url).raw_host.decode("ascii")  # missing from httpxr's stubs
-    bracketed = f"[{host}]" if ":" in host else host
-    return (bracketed if url.port is None else f"{bracketed}:{url.port}").encode()
+def check_fields(fields: Fields) -> None:
+    """Raise for a name or value that would break the message.
+
+    Raises:
+        httpxr.LocalProtocolError: It says which name.
+    """
+    for name, value in fields:
+        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+            raise httpxr.LocalProtocolError(
+                f"the header {name!r} has a character that HTTP forbids"
+                " (the value is not shown: it may be a secret)"
+            )
 
 
 def wire_headers(request: httpxr.Request, encodings: Iterable[str]) -> Fields:
@@ -37,12 +46,8 @@ def wire_headers(request: httpxr.Request, encodings: Iterable[str]) -> Fields:
     host = host_of(request.url)
     accepted = ", ".join(encodings).encode()
     fields: Fields = []
+    check_fields(request.headers.raw)
     for name, value in request.headers.raw:
-        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
-            raise httpxr.LocalProtocolError(
-                f"the request header {name!r} has a character that HTTP forbids"
-                " (the value is not shown: it may be a secret)"
-            )
         match name.lower():
             case b"host":
                 host = value if b":" not in host else host

@@ -11,20 +11,17 @@ from weakref import finalize
 import httpxr
 
 from reconnecting_sse.transports._body import LiveBody
-from reconnecting_sse.transports._decoding import Inflater
+from reconnecting_sse.transports._codings import decoder_for, without_coding
 from reconnecting_sse.transports._http1 import READ_SIZE
 from reconnecting_sse.transports._urllib3_errors import Stage
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from reconnecting_sse.transports._decoding import Decoder
     from reconnecting_sse.transports._http1 import LiveResponse
     from reconnecting_sse.transports._urllib3_connection import Connection
     from reconnecting_sse.transports._urllib3_errors import WireErrors
-
-_DECODED = ("gzip", "x-gzip", "deflate")
-_OF_THE_ENCODED = (b"content-encoding", b"content-length")
-
 
 _SHORTEST = 0.001
 
@@ -53,7 +50,7 @@ class SocketBody(LiveBody):
         self._socket = connection.sock
         self._response = response
         self._errors = errors
-        self._inflater = _inflater(response)
+        self._decoder = _decoder(response)
         self.read_timeout = read_timeout
         self._arm()
         # Not __del__: in a cycle the socket could be collected, with a warning, first.
@@ -86,22 +83,22 @@ class SocketBody(LiveBody):
     def _receive(self) -> bytes:
         if self.read_timeout != self._armed:
             self._arm()
-        inflater = self._inflater
-        if inflater is None:
+        decoder = self._decoder
+        if decoder is None:
             return self._response.read1(READ_SIZE)
         while True:
-            data = b"" if inflater.pending else self._response.read1(READ_SIZE)
-            if not data and not inflater.pending:
-                if not inflater.is_whole:
+            data = b"" if decoder.pending else self._response.read1(READ_SIZE)
+            if not data and not decoder.pending:
+                if not decoder.is_whole:
                     raise HTTPException("the compressed body was cut short")
                 return b""
-            decoded = inflater.decode(data)
+            decoded = decoder.decode(data)
             if decoded:
                 return decoded
 
     def _end(self) -> None:
         # A body that lasts until the connection ends looks whole when we ended it.
-        if self._errors.release.requested:
+        if self._errors.is_given_up:
             raise self._errors.closed(Stage.READING)
         self._leave(_State.ENDED)
 
@@ -122,9 +119,9 @@ class SocketBody(LiveBody):
 
     def as_response(self, request: httpxr.Request) -> httpxr.Response:
         response = self._response
-        hidden = () if self._inflater is None else _OF_THE_ENCODED
+        fields = response.fields
         # httpxr's stubs know headers of text only; it keeps bytes as they are.
-        headers: Any = [f for f in response.fields if f[0].lower() not in hidden]
+        headers: Any = fields if self._decoder is None else without_coding(fields)
         return httpxr.Response(
             response.status,
             headers=headers,
@@ -146,8 +143,7 @@ def _free(connection: Connection, response: LiveResponse) -> None:
         response.close()
 
 
-def _inflater(response: LiveResponse) -> Inflater | None:
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in _DECODED or response.length == 0:
+def _decoder(response: LiveResponse) -> Decoder | None:
+    if response.length == 0:
         return None
-    return Inflater(coding)
+    return decoder_for(response.headers.get_all("content-encoding", []))

@@ -4,124 +4,78 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from urllib3.connection import HTTPConnection
+from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_write
 
 from reconnecting_sse.transports._http1 import LiveResponse
+from reconnecting_sse.transports._tunnel import opened, refuse_login, run
+from reconnecting_sse.transports._urllib3_sockets import BoundedSocket
 
 if TYPE_CHECKING:
-    import ssl
     from typing import Any
 
-    from reconnecting_sse.transports._headers import Fields
+    from reconnecting_sse.transports._route import Route
     from reconnecting_sse.transports._timeouts import Timeouts
+    from reconnecting_sse.transports._tls import Contexts
+    from reconnecting_sse.transports._urllib3_sockets import Release
 
-
-class _Twin:
-    """Owns a socket's second descriptor; closed when its last user lets go of it."""
-
-    __slots__ = ("_socket",)
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-
-    def shut_down(self) -> None:
-        # Not connected yet, or no longer: there is nothing to free.
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-    def __del__(self) -> None:
-        self._socket.close()
-
-
-class Release:
-    """Frees whoever is blocked on one connection: from any thread or signal handler.
-
-    Takes no lock. Whoever shuts the twin down holds a reference to it meanwhile, so
-    that its descriptor cannot be closed, and its number used again, under the call.
-
-    Attributes:
-        requested: The connection was given up; said before its socket is shut down.
-    """
-
-    __slots__ = ("_owner", "_twin", "requested")
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._owner = os.getpid()
-        self._twin: _Twin | None = None
-
-    def __call__(self) -> None:
-        self.requested = True
-        twin = self._twin
-        # After a fork the connection is the parent's; the child may only let go of it.
-        if twin is not None and os.getpid() == self._owner:
-            twin.shut_down()
-
-    def hold(self, sock: socket.socket) -> None:
-        kind = sock.family, sock.type, sock.proto
-        self._twin = _Twin(socket.socket(*kind, fileno=os.dup(sock.fileno())))
-
-    def let_go(self) -> None:
-        self._twin = None
+_TUNNEL_READ = 4096
+_SEND_SIZE = 1 << 20
 
 
 class Connection(HTTPConnection):
     """Connects, sends and waits for the head, each within its time.
 
     Args:
-        context: Present for TLS; never changed.
+        route: By which hops to connect.
+        contexts: Present for each hop with TLS; never changed.
         release: What frees a thread blocked here.
+
+    Attributes:
+        hop: What is being connected to, or was, as messages name it.
     """
 
     def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        context: ssl.SSLContext | None,
-        timeouts: Timeouts,
-        release: Release,
+        self, route: Route, contexts: Contexts, timeouts: Timeouts, release: Release
     ) -> None:
-        super().__init__(host, port)
+        super().__init__(*route.address)
         self.auto_open = 0
         self.release = release
-        self._target = host, port
-        self._context = context
+        self.hop = route.first_hop
+        self._route = route
+        self._contexts = contexts
         self._timeouts = timeouts
         self._deadline: float | None = None
 
-    @property
-    def where(self) -> str:
-        """Host and port, as messages show them."""
-        host, port = self._target
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
     def connect(self) -> None:
-        """Connect, and shake hands for TLS, within the connect timeout in total."""
+        """Connect to the origin, by all hops, within the connect timeout in total."""
+        route = self._route
         self._deadline = _after(self._timeouts.connect)
         super().connect()
-        if self._context is not None:
-            self.sock = self._context.wrap_socket(
-                self.sock,
-                server_hostname=self.host,
-                do_handshake_on_connect=False,
-                # RFC 9112, section 9.8: an end without TLS's own is a cut.
-                suppress_ragged_eofs=False,
-            )
-            self._rearm()
-            self.sock.do_handshake()
+        if self._contexts.proxy is not None:
+            self._secure(self._contexts.proxy, route.address[0])
+        if route.is_tunnelled:
+            self.hop = route.tunnel
+            run(opened(route, self._target()), self._tunnel_step)
+        self.hop = route.where
+        if self._contexts.origin is not None:
+            self._secure(self._contexts.origin, route.host)
         self._check()
         self._deadline = _after(self._timeouts.headers)
 
     def _new_conn(self) -> socket.socket:
         """Try each address, with a fair share of what time is left."""
         self._check()
-        addresses = socket.getaddrinfo(*self._target, type=socket.SOCK_STREAM)
+        if self._route.uds is not None:
+            sock = socket.socket(socket.AF_UNIX)
+            return self._dial(sock, self._route.uds, self._remaining())
+        addresses = socket.getaddrinfo(*self._route.address, type=socket.SOCK_STREAM)
         failure = OSError("the host has no address")
         for index, (family, kind, protocol, _, address) in enumerate(addresses):
             self._check()
@@ -140,9 +94,12 @@ class Connection(HTTPConnection):
             # what was requested before is seen by the check after it.
             self.release.hold(sock)
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with suppress(BlockingIOError):
-                sock.connect(address)
+            if sock.family == socket.AF_UNIX:
+                sock.connect(address)  # at once, or not: there is nothing to wait for
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with suppress(BlockingIOError):
+                    sock.connect(address)
             self._check()
             _await_connection(sock, timeout)
             sock.settimeout(self._remaining())
@@ -151,12 +108,46 @@ class Connection(HTTPConnection):
             raise
         return sock
 
-    def ask(self, method: str, target: str, fields: Fields, body: bytes) -> None:
-        """Send the request: these fields, byte for byte, and no others."""
-        self.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in fields:
-            self.putheader(name, value)  # type: ignore[arg-type] # bytes go out as is
-        self.endheaders(body or None)
+    def _target(self) -> str:
+        """The origin's name, or its address where the proxy wants one."""
+        route = self._route
+        if route.proxy is None or route.proxy.resolves_names:
+            return route.host
+        first = socket.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)[0]
+        return str(first[4][0])
+
+    def _tunnel_step(self, data: bytes | None) -> bytes:
+        if data is not None:
+            self.send(data)
+            return b""
+        self.rearm()
+        received = self.sock.recv(_TUNNEL_READ)
+        self._check()
+        return received
+
+    def _secure(self, context: ssl.SSLContext, host: str) -> None:
+        # RFC 9112, section 9.8: an end without TLS's own is a cut, so it is not hidden.
+        if isinstance(self.sock, ssl.SSLSocket):
+            within: Any = BoundedSocket(self.sock, self.rearm)
+            self.sock = SSLTransport(within, context, host, suppress_ragged_eofs=False)
+            return
+        self.sock = context.wrap_socket(
+            self.sock,
+            server_hostname=host,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
+        self.rearm()
+        self.sock.do_handshake()
+
+    def send(self, data: Any) -> None:
+        """Send all of it: these bytes, and no others."""
+        with memoryview(data) as view:
+            sent = 0
+            while sent < len(view):
+                # Each time anew: TLS would give every part of it the whole time.
+                self.rearm()
+                sent += self.sock.send(view[sent : sent + _SEND_SIZE])
 
     def answer(self, method: str) -> LiveResponse:
         """Wait for the head of the final response."""
@@ -164,14 +155,12 @@ class Connection(HTTPConnection):
         try:
             response.begin()
             self._check()
+            refuse_login(self._route, response.status)
         except BaseException:
             response.close()
             raise
+        self._deadline = None  # from here on each read has a time of its own
         return response
-
-    def send(self, data: Any) -> None:
-        self._rearm()
-        super().send(data)
 
     def close(self) -> None:
         self.release.let_go()
@@ -189,8 +178,10 @@ class Connection(HTTPConnection):
             raise TimeoutError("the time was used up")
         return remaining / shares
 
-    def _rearm(self) -> None:
-        self.sock.settimeout(self._remaining())
+    def rearm(self) -> None:
+        """Let the socket's next call take what time is left."""
+        if self._deadline is not None:
+            self.sock.settimeout(self._remaining())
 
 
 def _await_connection(sock: socket.socket, timeout: float | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -12,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.transports._decoding import DecodingError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconnecting_sse.transports._urllib3_connection import Release
+    from reconnecting_sse.transports._urllib3_connection import Connection
 
 # UnicodeError and ValueError: a host that the resolver or TLS will not take.
-_WIRE_ERRORS = (OSError, HTTPException, zlib.error, ValueError)
+_WIRE_ERRORS = (OSError, HTTPException, DecodingError, ValueError)
 
 
 class Stage(Enum):
@@ -42,15 +43,19 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class WireErrors:
-    """The mapping for one connection.
+    """The mapping for one connection."""
 
-    Attributes:
-        where: Host and port, for the messages.
-        release: What says that the connection was given up on purpose.
-    """
+    connection: Connection
 
-    where: str
-    release: Release
+    @property
+    def where(self) -> str:
+        """The hop that failed, for the messages."""
+        return self.connection.hop
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the connection was given up on purpose."""
+        return self.connection.release.requested
 
     @contextmanager
     def mapped(self, stage: Stage) -> Iterator[None]:
@@ -63,7 +68,7 @@ class WireErrors:
         """The httpxr error for a wire's error; any other is returned as it is."""
         if not isinstance(error, _WIRE_ERRORS):
             return error
-        if self.release.requested:
+        if self.is_given_up:
             return self.closed(stage)
         kind = _kind(error, stage)
         reason, advice = _reason(error), _advice(error, kind)
@@ -82,7 +87,7 @@ def _kind(error: BaseException, stage: Stage) -> type[httpxr.TransportError]:
         return httpxr.ConnectTimeout if is_connecting else httpxr.ReadTimeout
     if stage is Stage.CONNECTING:
         return httpxr.ConnectError
-    if isinstance(error, HTTPException | ssl.SSLEOFError | zlib.error):
+    if isinstance(error, HTTPException | ssl.SSLEOFError | DecodingError):
         return httpxr.RemoteProtocolError
     return httpxr.WriteError if stage is Stage.SENDING else httpxr.ReadError
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import ssl
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
-from yarl import URL
 
 from reconnecting_sse.transports._abort import ABORT
 from reconnecting_sse.transports._aiohttp_body import Body
@@ -24,27 +19,19 @@ from reconnecting_sse.transports._aiohttp_errors import (
     head_error,
     headers_timeout,
 )
-from reconnecting_sse.transports._decoding import CODINGS, Inflater
-from reconnecting_sse.transports._headers import host_of, wire_headers
+from reconnecting_sse.transports._codings import decoder_for, without_coding
+from reconnecting_sse.transports._message import Message
+from reconnecting_sse.transports._settings import Settings
 from reconnecting_sse.transports._timeouts import Timeouts
+from reconnecting_sse.transports._tunnel import refuse_login
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from aiohttp.http import RawResponseMessage
 
     from reconnecting_sse.transports._abort import AbortSignal
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-# RFC 9112, section 3: a token, then a target without blanks and controls.
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_BAD_TARGET = re.compile(rb"[^\x21-\x7e]")
-
-_FRAMING = (b"content-length", b"transfer-encoding")
-_DECODED = ("gzip", "x-gzip", "deflate")
-_OF_THE_ENCODED = (b"content-length", b"content-encoding")
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+    from reconnecting_sse.transports._proxy import ProxyTypes
+    from reconnecting_sse.transports._route import Route
+    from reconnecting_sse.transports._tls import Certificate, Contexts, StrPath, Verify
 
 
 class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
@@ -52,113 +39,97 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
 
     One instance serves any number of tasks and event loops. Nothing is ever resent,
     redirected or kept for another request. The response's ``stream`` is an
-    ``AsyncLiveBody`` that owns the connection: whoever opens it closes it. gzip and
-    deflate are decoded; any other content coding is handed over as it came.
+    ``AsyncLiveBody`` that owns the connection: whoever opens it closes it. The content
+    codings that were offered are decoded; any other is handed over as it came. The
+    environment is not read. Files are, in a thread, when they are first needed.
 
     Args:
         verify: Whether certificates are checked; or a file or directory of the CAs to
             trust, or an ``ssl.SSLContext`` to use as it is.
+        cert: The client certificate: a PEM file with its key, or (certificate, key),
+            or (certificate, key, password).
+        proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
+            https, socks5 or socks5h (the last leaves names to the proxy).
+        uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+
+    Raises:
+        ValueError: The arguments do not fit together, or name no proxy.
+        ImportError: A SOCKS proxy needs the extra ``socks``.
     """
 
+    is_live: ClassVar[bool] = True
+    """It decodes, obeys its timeouts, and can be aborted: no adapter is needed."""
+
     def __init__(
-        self, *, verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
+        self,
+        *,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        proxy: ProxyTypes | None = None,
+        uds: StrPath | None = None,
     ) -> None:
-        self._verify = verify
-        self._context: ssl.SSLContext | None = None
+        self._settings = Settings.of(verify, cert, proxy, uds)
 
     async def handle_async_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request; the response once its headers are complete.
 
         Raises:
+            httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: There was no response.
+            ValueError: A certificate's file cannot be loaded.
         """
-        origin = _Origin.of(request.url)
-        message = _message(request, await _content(request))
-        context = await self._tls_context() if origin.scheme == "https" else None
-        wire = Wire()
-        # httpxr's stubs know neither extensions nor raw_host.
+        route = self._settings.route(request.url)
+        message = Message.of(request, route).with_body(await _content(request))
+        contexts = await self._contexts(route)
+        wire = Wire(route)
+        # httpxr's stubs do not know the attribute.
         signal: AbortSignal | None = cast("Any", request).extensions.get(ABORT)
         if signal is not None:
             signal.attach(wire.abort)
             wire.closed = signal.aborted
         timeouts = Timeouts.of(request)
         try:
-            await _connect(wire, origin, context, timeouts.connect)
-            head = await _exchange(wire, origin, request, message, timeouts.headers)
+            await _connect(wire, contexts, timeouts.connect)
+            head = await _exchange(wire, request.method, message, timeouts.headers)
+            refuse_login(route, head.code)
         except BaseException:
             wire.close()
             raise
-        body = Body(wire, origin.where, timeouts.read)
+        body = Body(wire, timeouts.read)
         return _response(request, head, body)
 
     async def aclose(self) -> None:
         """Nothing to free: each response owns its connection."""
 
-    async def _tls_context(self) -> ssl.SSLContext:
-        if isinstance(self._verify, ssl.SSLContext):
-            return self._verify
-        if self._context is None:
-            # Reading the CAs takes some 20 ms: not the loop's.
-            self._context = await asyncio.to_thread(_load_context, self._verify)
-        return self._context
+    async def _contexts(self, route: Route) -> Contexts:
+        trust = self._settings.trust
+        if trust.is_loaded_for(route):
+            return trust.contexts(route)
+        # Reading the CAs takes some 20 ms: not the loop's.
+        return await asyncio.to_thread(trust.contexts, route)
 
 
-class _Origin(NamedTuple):
-    scheme: str
-    host: str
-    port: int
-
-    @classmethod
-    def of(cls, url: httpxr.URL) -> Self:
-        if url.scheme not in _DEFAULT_PORTS:
-            raise httpxr.UnsupportedProtocol(
-                f"the scheme {url.scheme!r} is not supported;"
-                " a stream's URL begins with http:// or https://"
-            )
-        host = cast("Any", url).raw_host.decode("ascii")
-        if not host:
-            raise httpxr.InvalidURL("the URL has no host; write http://host/path")
-        return cls(url.scheme, host, url.port or _DEFAULT_PORTS[url.scheme])
-
-    @property
-    def where(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-async def _connect(
-    wire: Wire,
-    origin: _Origin,
-    context: ssl.SSLContext | None,
-    seconds: float | None,
-) -> None:
-    where = origin.where
+async def _connect(wire: Wire, contexts: Contexts, seconds: float | None) -> None:
     try:
         if wire.closed:
             raise ClosedError
-        url = URL(f"{origin.scheme}://{where}/", encoded=True)
-        await wire.within(seconds, wire.connect(url, context))
+        await wire.within(seconds, wire.connect(contexts))
     except TimeoutError as error:
-        raise connect_timeout(where, seconds) from error
+        raise connect_timeout(wire.hop, seconds) from error
     except CONNECT_ERRORS as error:
-        raise connect_error(where, error) from error
+        raise connect_error(wire.hop, error) from error
 
 
 async def _exchange(
-    wire: Wire,
-    origin: _Origin,
-    request: httpxr.Request,
-    message: bytes,
-    seconds: float | None,
+    wire: Wire, method: str, message: bytes, seconds: float | None
 ) -> RawResponseMessage:
-    where = origin.where
     try:
-        return await wire.within(seconds, wire.exchange(request.method, message))
+        return await wire.within(seconds, wire.exchange(method, message))
     except TimeoutError as error:
-        raise headers_timeout(where, seconds) from error
+        raise headers_timeout(wire.hop, seconds) from error
     except WIRE_ERRORS as error:
         cause = ClosedError() if wire.closed else error
-        raise head_error(where, cause, is_sending=wire.is_sending) from error
+        raise head_error(wire.hop, cause, is_sending=wire.is_sending) from error
 
 
 async def _content(request: httpxr.Request) -> bytes:
@@ -172,35 +143,14 @@ async def _content(request: httpxr.Request) -> bytes:
     return b"".join(stream)
 
 
-def _message(request: httpxr.Request, content: bytes) -> bytes:
-    method, target = request.method, request.url.raw_path or b"/"
-    if not _METHOD.fullmatch(method) or _BAD_TARGET.search(target):
-        raise httpxr.LocalProtocolError(
-            f"the request {method!r} to {host_of(request.url).decode()} has a character"
-            " that HTTP forbids in its method, path or query; percent-encode it"
-        )
-    fields = [
-        field
-        for field in wire_headers(request, CODINGS)
-        if field[0].lower() not in _FRAMING
-    ]
-    if content or method in _METHODS_WITH_BODY:
-        fields.append((b"Content-Length", b"%d" % len(content)))
-    lines = [b"%s %s HTTP/1.1" % (method.encode(), target)]
-    lines += [b"%s: %s" % field for field in fields]
-    return b"\r\n".join([*lines, b"", content])
-
-
 def _response(
     request: httpxr.Request, head: RawResponseMessage, body: Body
 ) -> httpxr.Response:
     headers = list(head.raw_headers)
-    coding = ", ".join(head.headers.getall("Content-Encoding", ())).lower()
-    if coding in _DECODED and not body.is_empty:
-        body.decoder = Inflater(coding)
-        headers = [
-            field for field in headers if field[0].lower() not in _OF_THE_ENCODED
-        ]
+    if not body.is_empty:
+        body.decoder = decoder_for(head.headers.getall("Content-Encoding", []))
+    if body.decoder is not None:
+        headers = without_coding(headers)
     version = f"HTTP/{head.version.major}.{head.version.minor}".encode()
     reason = head.reason.encode("utf-8", "surrogateescape")
     return httpxr.Response(
@@ -210,26 +160,3 @@ def _response(
         request=request,
         extensions={"http_version": version, "reason_phrase": reason},
     )
-
-
-def _load_context(verify: bool | str | os.PathLike[str]) -> ssl.SSLContext:
-    if isinstance(verify, bool):
-        context = ssl.create_default_context()
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-    else:
-        context = _trusting(os.fspath(verify))
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _trusting(path: str) -> ssl.SSLContext:
-    try:
-        if Path(path).is_dir():
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except OSError as error:
-        raise ValueError(
-            f"verify={path!r} is no file or directory of PEM certificates"
-        ) from error

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
-import ssl
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
 from reconnecting_sse.transports._abort import ABORT
-from reconnecting_sse.transports._decoding import CODINGS
-from reconnecting_sse.transports._headers import host_of, wire_headers
+from reconnecting_sse.transports._message import Message
+from reconnecting_sse.transports._settings import Settings
 from reconnecting_sse.transports._timeouts import Timeouts
 from reconnecting_sse.transports._urllib3_body import SocketBody
-from reconnecting_sse.transports._urllib3_connection import Connection, Release
+from reconnecting_sse.transports._urllib3_connection import Connection
 from reconnecting_sse.transports._urllib3_errors import Stage, WireErrors
+from reconnecting_sse.transports._urllib3_sockets import Release
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from reconnecting_sse.transports._headers import Fields
     from reconnecting_sse.transports._http1 import LiveResponse
-
-_PORTS = {"http": 80, "https": 443}
-_EXPECTING_BODY = ("PATCH", "POST", "PUT")
-_FRAMING = (b"content-length", b"transfer-encoding")
-
-# RFC 9112, section 3: a token, and a target without blanks or controls.
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_BAD_TARGET = re.compile(rb"[^\x21-\x7e]")
+    from reconnecting_sse.transports._proxy import ProxyTypes
+    from reconnecting_sse.transports._tls import Certificate, StrPath, Verify
 
 
 class StreamingTransport(httpxr.BaseTransport):
@@ -39,18 +26,35 @@ class StreamingTransport(httpxr.BaseTransport):
 
     Each request gets its own connection, which is closed at the end of the response's
     body, or with it. Nothing is retried and no redirect followed here. Threads may
-    share one transport; a forked process may go on using it.
+    share one transport; a forked process may go on using it. The environment is not
+    read. Files are, when they are first needed.
 
     Args:
         verify: True trusts the system's certificate authorities, a path those in that
             file or directory, False anyone. A context is used as it is.
+        cert: The client certificate: a PEM file with its key, or (certificate, key),
+            or (certificate, key, password).
+        proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
+            https, socks5 or socks5h (the last leaves names to the proxy).
+        uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+
+    Raises:
+        ValueError: The arguments do not fit together, or name no proxy.
+        ImportError: A SOCKS proxy needs the extra ``socks``.
     """
 
+    is_live: ClassVar[bool] = True
+    """It decodes, obeys its timeouts, and can be aborted: no adapter is needed."""
+
     def __init__(
-        self, *, verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
+        self,
+        *,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        proxy: ProxyTypes | None = None,
+        uds: StrPath | None = None,
     ) -> None:
-        self._verify = verify
-        self._context: ssl.SSLContext | None = None
+        self._settings = Settings.of(verify, cert, proxy, uds)
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request and return as soon as the response's head is complete.
@@ -58,19 +62,23 @@ class StreamingTransport(httpxr.BaseTransport):
         Raises:
             httpxr.LocalProtocolError: The request cannot be sent as it is.
             httpxr.UnsupportedProtocol: The URL is neither http nor https.
+            httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: The exchange failed on the way.
+            ValueError: A certificate's file cannot be loaded.
         """
-        message = _Message.of(request)
+        route = self._settings.route(request.url)
+        message = Message.of(request, route).with_body(_content(request))
+        contexts = self._settings.trust.contexts(route)
         timeouts = Timeouts.of(request)
         release = Release()
-        # httpxr's stubs know neither extensions nor raw_host.
+        # httpxr's stubs do not know the attribute.
         signal = cast("Any", request).extensions.get(ABORT)
         if signal is not None:
             signal.attach(release)
-        connection = self._connection(request.url, timeouts, release)
-        errors = WireErrors(connection.where, release)
+        connection = Connection(route, contexts, timeouts, release)
+        errors = WireErrors(connection)
         try:
-            response = _exchange(connection, errors, message)
+            response = _exchange(connection, errors, request.method, message)
             body = SocketBody(connection, response, errors, timeouts.read)
         except BaseException:
             connection.close()
@@ -79,85 +87,6 @@ class StreamingTransport(httpxr.BaseTransport):
 
     def close(self) -> None:
         """Nothing is shared between requests: open responses stay open."""
-
-    def _connection(
-        self, url: httpxr.URL, timeouts: Timeouts, release: Release
-    ) -> Connection:
-        context = self._tls() if url.scheme == "https" else None
-        port = _PORTS[url.scheme] if url.port is None else url.port
-        host = cast("Any", url).raw_host.decode("ascii")
-        return Connection(
-            host, port, context=context, timeouts=timeouts, release=release
-        )
-
-    def _tls(self) -> ssl.SSLContext:
-        # Two threads may both make it: either will do.
-        if self._context is None:
-            self._context = _tls_context(self._verify)
-        return self._context
-
-
-def _tls_context(
-    verify: bool | str | os.PathLike[str] | ssl.SSLContext,
-) -> ssl.SSLContext:
-    if isinstance(verify, ssl.SSLContext):
-        return verify
-    if isinstance(verify, bool):
-        context = ssl.create_default_context()
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-    else:
-        context = _trusting(os.fspath(verify))
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _trusting(path: str) -> ssl.SSLContext:
-    try:
-        if Path(path).is_dir():
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except OSError as error:
-        raise ValueError(
-            f"verify={path!r} is no file or directory of PEM certificates"
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """Everything to send, checked before anything is connected."""
-
-    method: str
-    target: str
-    fields: Fields
-    body: bytes
-
-    @classmethod
-    def of(cls, request: httpxr.Request) -> Self:
-        _check(request)
-        body = _content(request)
-        fields = wire_headers(request, CODINGS)
-        fields = [f for f in fields if f[0].lower() not in _FRAMING]
-        if body or request.method in _EXPECTING_BODY:
-            fields.append((b"Content-Length", b"%d" % len(body)))
-        target = request.url.raw_path or b"/"
-        return cls(request.method, target.decode("ascii"), fields, body)
-
-
-def _check(request: httpxr.Request) -> None:
-    url = request.url
-    if url.scheme not in _PORTS:
-        raise httpxr.UnsupportedProtocol(
-            f"the URL's scheme is {url.scheme!r}; only http and https can be streamed"
-        )
-    if not url.host:
-        raise httpxr.InvalidURL("the URL names no host")
-    if not _METHOD.fullmatch(request.method) or _BAD_TARGET.search(url.raw_path):
-        raise httpxr.LocalProtocolError(
-            f"the request {request.method!r} to {host_of(url).decode()} has a"
-            " character that HTTP forbids in its method or path"
-        )
 
 
 def _content(request: httpxr.Request) -> bytes:
@@ -174,11 +103,11 @@ def _content(request: httpxr.Request) -> bytes:
 
 
 def _exchange(
-    connection: Connection, errors: WireErrors, message: _Message
+    connection: Connection, errors: WireErrors, method: str, message: bytes
 ) -> LiveResponse:
     with errors.mapped(Stage.CONNECTING):
         connection.connect()
     with errors.mapped(Stage.SENDING):
-        connection.ask(message.method, message.target, message.fields, message.body)
+        connection.send(message)
     with errors.mapped(Stage.WAITING):
-        return connection.answer(message.method)
+        return connection.answer(method)

@@ -1,6 +1,6 @@
-"""The facts of a subscription's life, as they are logged.
+"""The facts of a subscription's life, as they are logged and as listeners get them.
 
-Pure values: the session tells them in order, the drivers write them down.
+Each is a frozen value; its ``name`` is the log event's, its fields are the keywords.
 """
 
 from __future__ import annotations

@@ -1,0 +1,154 @@
+"""``tail``: the events of one URL, for as long as it takes."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import click
+import httpxr
+
+from reconnecting_sse import (
+    CertificateRejected,
+    ReconnectingEventSource,
+    SSEError,
+    StreamingTransport,
+)
+from reconnecting_sse.cli._events import as_json, as_text
+from reconnecting_sse.cli._output import Output, ReaderGoneError
+from reconnecting_sse.cli._report import attempts_only, everything, say, summary
+from reconnecting_sse.cli._signals import StoppedBySignal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse import StreamStats
+
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailOptions:
+    """The command line's words."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    method: str | None
+    data: str | None
+    last_event_id: str | None
+    as_json: bool
+    max_events: int | None
+    idle_timeout: float
+    cacert: str | None
+    insecure: bool
+    verbose: bool
+
+
+def tail(options: TailOptions) -> int:
+    """Print events until the end; the exit status."""
+    if _needs_proxy(options.url):
+        say(
+            "error: the environment names a proxy for this URL, and proxies are not"
+            " supported; to connect directly, add its host to NO_PROXY"
+        )
+        return FAILED
+    output = Output()
+    transport = StreamingTransport(verify=_verify(options))
+    try:
+        with (
+            httpxr.Client(transport=transport) as client,
+            _source(client, options) as source,
+        ):
+            return _follow(source, output, options)
+    except (SSEError, httpxr.HTTPError) as error:
+        say(f"error: {error}{_advice(error)}")
+        return FAILED
+
+
+def _needs_proxy(url: str) -> bool:
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return bool(proxy) and not proxy_bypass(parts.hostname or "")
+
+
+def _verify(options: TailOptions) -> bool | ssl.SSLContext:
+    if options.insecure or options.cacert is None:
+        return not options.insecure
+    try:
+        return ssl.create_default_context(cafile=options.cacert)
+    except OSError as error:
+        raise click.BadParameter(
+            f"{options.cacert!r} is no file of PEM certificates",
+            param_hint="'--cacert'",
+        ) from error
+
+
+def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSource:
+    headers = list(options.headers)
+    has_type = any(name.lower() == "content-type" for name, _ in headers)
+    if options.data is not None and not has_type:
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    try:
+        return ReconnectingEventSource(
+            client,
+            options.method or ("GET" if options.data is None else "POST"),
+            options.url,
+            headers=headers,
+            content=options.data,
+            last_event_id=options.last_event_id,
+            idle_timeout=options.idle_timeout or None,
+            logger=everything() if options.verbose else attempts_only(),
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _follow(
+    source: ReconnectingEventSource, output: Output, options: TailOptions
+) -> int:
+    came_to: list[StreamStats] = []
+
+    def stop() -> None:  # what the signal breaks off is no failure: not to be counted
+        came_to.append(source.stats)
+        source.close()
+
+    output.watch(source.close)
+    with StoppedBySignal(stop) as stopped:
+        try:
+            _print(source, output, _format(output, options), options.max_events)
+        except ReaderGoneError:
+            return 0
+    if stopped.status:
+        # A line that nobody took must not hold up the exit.
+        output.discard()
+        say(f"{stopped.word}: {summary(came_to[0], source.last_event_id)}")
+    return stopped.status
+
+
+def _format(output: Output, options: TailOptions) -> Callable[[ServerSentEvent], str]:
+    return as_json if options.as_json else partial(as_text, colour=output.has_colour)
+
+
+def _print(
+    source: ReconnectingEventSource,
+    output: Output,
+    formatted: Callable[[ServerSentEvent], str],
+    max_events: int | None,
+) -> None:
+    for number, event in enumerate(source.iter_sse(), start=1):
+        output.line(formatted(event))
+        if number == max_events:
+            break
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, CertificateRejected):
+        return " (here: --cacert FILE, or --insecure to trust anyone)"
+    return ""

@@ -1,0 +1,243 @@
+"""What a subscription tells: facts, comments and gaps, on both faces."""
+
+from __future__ import annotations
+
+import httpxr
+import pytest
+
+from reconnecting_sse import GapWatch, lifecycle
+from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
+
+A = b"id: 1\ndata: a\n\n"
+B = b"id: 2\ndata: b\n\n"
+
+
+@pytest.fixture
+def scene(monkeypatch):
+    return Scene(monkeypatch)
+
+
+def both(monkeypatch, script, **options):
+    return [Played(monkeypatch, face, script, "GET", options) for face in FACES]
+
+
+FACES = ("sync", "async")
+
+
+def test_the_names_levels_and_keys_of_the_log_are_these(monkeypatch):
+    lines = []
+
+    class Logger:
+        def __getattr__(self, level):
+            return lambda name, **keys: lines.append((level, name, *keys))
+
+    script = [
+        stream(A, httpxr.ReadError("x")),
+        httpxr.ConnectError("x"),
+        stream(b"id: \x01\ndata: b\n\n", Lasts(1)),
+        Reply(404),
+    ]
+    played = Played(monkeypatch, "sync", script, "GET", {"logger": Logger()}).consume()
+    assert played.error is not None
+    connecting = ("debug", "stream.connecting", "url", "attempt", "last_event_id")
+    opened = ("info", "stream.open", "url", "status")
+    dropped = ("info", "stream.dropped", "url", "cause", "error")
+    waiting = ("info", "stream.waiting", "url", "delay", "attempt", "cause")
+    recovered = (
+        "info",
+        "stream.recovered",
+        "url",
+        "attempts",
+        "downtime",
+        "last_event_id",
+    )
+    assert lines == [
+        connecting,
+        opened,
+        dropped,
+        waiting,
+        connecting,
+        dropped,
+        waiting,
+        connecting,
+        opened,
+        recovered,
+        dropped,
+        waiting,
+        connecting,
+        ("warning", "stream.gap", "url", "reason", "asked_for"),
+        ("info", "stream.closed", "url", "reason", "error"),
+    ]
+
+
+def test_lifecycle_facts_are_the_logs_own_typed_and_after_it(scene):
+    heard = []
+    script = [stream(A), Reply(503), Reply(204)]
+    played = scene.play(script, on_lifecycle=heard.append)
+    facts = heard[: len(heard) // 2]
+    assert facts == heard[len(heard) // 2 :]
+    assert [fact.name for fact in facts] == played.trace.logged
+    connecting, opened, dropped, waiting = facts[:4]
+    url = "http://feed.test/stream"
+    assert connecting == lifecycle.Connecting(url=url, attempt=1, last_event_id="")
+    assert opened == lifecycle.Opened(url=url, status=200)
+    assert dropped.cause == "StreamEnded"
+    assert waiting == lifecycle.Waiting(
+        url=url, delay=0.5, attempt=1, cause="StreamEnded"
+    )
+    assert isinstance(facts[-1], lifecycle.Closed)
+
+
+@pytest.mark.parametrize("name", ["connecting", "open", "dropped", "closed"])
+def test_a_listener_that_raises_ends_the_subscription_with_its_error(scene, name):
+    def listen(fact):
+        if fact.name == f"stream.{name}":
+            raise ZeroDivisionError(name)
+
+    twice = (lambda *_: False,) * 2
+    script = [stream(A), Reply(204)]
+    played = scene.play(script, *twice, on_lifecycle=listen)
+    assert isinstance(played.error, ZeroDivisionError)
+    assert played.source.state == "closed"
+    assert played.trace.lines[-1] == ("ended",)
+
+
+def test_a_logger_that_raises_ends_the_subscription_with_its_error(monkeypatch):
+    class Broken:
+        def debug(self, *_, **__):
+            raise OSError("disk full")
+
+        info = debug
+
+    for face in FACES:
+        options = {"logger": Broken()}
+        played = Played(monkeypatch, face, [stream(A)], "GET", options).consume()
+        assert isinstance(played.error, OSError)
+        assert played.trace.of("request") == []
+
+
+def test_comments_are_heard_before_the_events_behind_them(scene):
+    heard = []
+    body = b": ping\n\n" + A + b":pong\n"
+    scene.play([stream(body), Reply(204)], on_comment=heard.append)
+    assert heard == ["ping", "pong"] * 2
+
+
+def test_an_error_in_on_comment_passes_through(scene):
+    def hear(_text):
+        raise KeyError("mine")
+
+    played = scene.play([stream(A, b": ping\n"), stream(B)], on_comment=hear)
+    assert isinstance(played.error, KeyError)
+    assert played.trace.events == ["a"]
+
+
+# ---------------------------------------------------------------- gaps
+
+
+def positioned(position, *body, header="Mercure-Last-Event-ID"):
+    headers = (("Content-Type", "text/event-stream"), (header, position))
+    return Reply(200, body, headers)
+
+
+def test_a_response_that_resumes_elsewhere_is_a_gap(scene):
+    gaps = []
+    script = [positioned("", A), positioned("0", B), positioned("2"), Reply(204)]
+    played = scene.play(script, on_gap=gaps.append)
+    assert len(gaps) == 2
+    assert gaps[0].asked_for == "1"
+    assert gaps[0].resumed_after == "0"
+    assert "position" in gaps[0].reason
+    assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_a_response_that_names_no_position_is_no_gap(scene):
+    gaps = []
+    scene.play([stream(A), stream(B), Reply(204)], on_gap=gaps.append)
+    assert gaps == []
+
+
+def test_the_header_that_names_the_position_may_be_another(scene):
+    gaps = []
+    watch = GapWatch(gaps.append, headers=("X-Resumed-After",))
+    mercure = positioned("0", b"data: x\n\n")
+    other = positioned("0", header="X-Resumed-After")
+    scene.play([stream(A), mercure, other, Reply(204)], on_gap=watch)
+    assert [gap.resumed_after for gap in gaps] == ["0", "0"]
+
+
+def test_an_event_may_tell_of_a_gap_and_is_handed_over_all_the_same(scene):
+    gaps = []
+    watch = GapWatch(gaps.append, is_gap=lambda event: event.event == "stale")
+    body = A + b"event: stale\ndata: s\n\n" + B
+    played = scene.play([stream(body), Reply(204)], on_gap=watch)
+    assert played.trace.events == ["a", "s", "b"]
+    assert [gap.asked_for for gap in gaps] == ["1", "1"]
+    kinds = [line[:2] for line in played.trace.lines if line[0] in ("event", "log")]
+    assert kinds[2:5] == [("event", "1"), ("log", "stream.gap"), ("event", "1")]
+
+
+def test_an_id_that_cannot_travel_is_a_gap(scene):
+    gaps = []
+    script = [stream(b"id: \x01\ndata: x\n\n"), Reply(204)]
+    scene.play(script, on_gap=gaps.append)
+    assert [gap.asked_for for gap in gaps] == ["\x01", "\x01"]
+
+
+def test_an_error_in_on_gap_passes_through(scene):
+    def on_gap(_gap):
+        raise KeyError("mine")
+
+    script = [stream(A), positioned("0", B), Reply(204)]
+    played = scene.play(script, on_gap=on_gap)
+    assert isinstance(played.error, KeyError)
+    assert played.trace.events == ["a"]
+
+
+def test_an_exception_of_a_signal_in_a_predicate_does_not_lose_the_event(monkeypatch):
+    for face in FACES:
+        broken_off = iter([True])
+
+        def until(_event, broken_off=broken_off):
+            if next(broken_off, False):
+                raise Interruption
+
+        script = [stream(A + B), Reply(204)]
+        played = Played(monkeypatch, face, script, "GET", {"until": until})
+        played.consume()
+        assert played.source.last_event_id == ""
+        played.consume()
+        assert played.trace.events == ["a", "b"]
+        assert len(played.trace.of("request")) == 2
+
+
+# ---------------------------------------------------------------- reconnecting at will
+
+
+def test_reconnect_gives_up_the_stream_without_error_or_wait(scene):
+    def renew(source, event):
+        if event.data == "a":
+            source.reconnect()
+
+    script = [stream(A + B, b"id: 3\ndata: never\n\n"), stream(), Reply(204)]
+    played = scene.play(script, renew)
+    assert played.trace.events[:2] == ["a", "b"]
+    assert played.trace.cursors[:2] == [None, "2"]
+    assert played.source.stats.reconnects["reconnect"] == 1
+    assert ("log", "stream.dropped", "reconnect") in played.trace.lines
+
+
+def test_a_heartbeats_period_becomes_the_idle_timeout(monkeypatch):
+    beat = (b": beat\n", Lasts(15))
+    for face in FACES:
+        script = [stream(A, *beat * 5), Reply(204)]
+        played = Played(monkeypatch, face, script, "GET", {"idle_timeout": "adaptive"})
+        set_to = []
+        monkeypatch.setattr(played.source._wire, "allow_silence", set_to.append)
+        played.consume()
+        assert set_to == [300, 300, 300, 300, 45, 45]
+
+
+def test_an_unknown_word_for_the_idle_timeout_is_refused(scene):
+    with pytest.raises(ValueError, match="adaptive"):
+        scene.play([], idle_timeout="auto")

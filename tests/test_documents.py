@@ -1,0 +1,195 @@
+"""Every program in the documents runs, and prints what is printed there."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+import structlog
+
+import reconnecting_sse
+from reconnecting_sse.cli import commands
+from tests.documents import (
+    ROOT,
+    Block,
+    Site,
+    blocks_of,
+    documents,
+    matches,
+    run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+API = ROOT / "docs" / "api.md"
+LANGUAGES = {"python", "text", "sh", "console"}
+OURS = "from reconnecting_sse import"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+TABLE_ROW = re.compile(r"^\| `(\w+)` \| `(.+?)` \|", re.MULTILINE)
+THEIRS = "from httpxr.sse import"
+
+BLOCKS = [block for path in documents() for block in blocks_of(path)]
+PROGRAMS = [block for block in BLOCKS if block.language == "python"]
+MIGRATIONS = [block for block in PROGRAMS if "# was: from httpxr.sse" in block.text]
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """What a program changes in its process is changed back."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    signals = {number: signal.getsignal(number) for number in (2, 15)}
+    yield
+    structlog.reset_defaults()
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+
+
+def program(block: Block) -> str:
+    """The block's text, after its page's preamble if it has one."""
+    page = [b for b in PROGRAMS if b.document == block.document]
+    preamble = "".join(b.text for b in page if b.is_preamble and b is not block)
+    return preamble + block.text
+
+
+def documented_output(block: Block) -> str | None:
+    """The text block that follows the program, before any other block."""
+    index = BLOCKS.index(block) + 1
+    following = BLOCKS[index] if index < len(BLOCKS) else None
+    if following is None or following.language != "text":
+        return None
+    return following.text if following.document == block.document else None
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_a_program_runs_live_and_prints_what_its_page_says(block: Block) -> None:
+    site = Site()
+    lines_before = program(block).count("\n") - block.text.count("\n")
+    output = run(program(block), block.document, site, block.line - lines_before)
+    assert not site.late, f"the server waited for these to be printed: {site.late}"
+    documented = documented_output(block)
+    assert documented is None or matches(output, documented), output
+
+
+@pytest.mark.parametrize("block", MIGRATIONS, ids=str)
+def test_the_same_program_with_httpxr_gets_nothing_until_the_end(block: Block) -> None:
+    theirs = block.text.replace(OURS, THEIRS)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.documents"]
+    child = subprocess.run(
+        command,
+        input=theirs,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=True,
+    )
+    trace = child.stdout.split()
+    if "async with" in theirs:
+        of_no_event = theirs.count("\n    print()\n")
+        assert trace.count("printed") == of_no_event
+    else:
+        sent = trace.count("sent")
+        assert trace[:sent] == ["sent"] * sent
+        assert trace.count("printed") >= sent > 1
+
+
+def test_the_four_programs_of_the_comparison_were_found() -> None:
+    assert len(MIGRATIONS) == 4
+
+
+def test_no_block_is_of_a_kind_that_nobody_checks() -> None:
+    assert {block.language for block in BLOCKS} <= LANGUAGES
+    for before, block in zip([None, *BLOCKS], BLOCKS, strict=False):
+        if block.language == "text":
+            assert before is not None, f"{block} is the output of nothing"
+            assert before.language in {"python", "sh", "console"}, str(block)
+
+
+def section(path: Path, heading: str) -> str:
+    _, found, rest = path.read_text("utf-8").partition(f"\n## {heading}\n")
+    assert found, heading
+    return rest.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    "documented",
+    [reconnecting_sse.ReconnectingEventSource, reconnecting_sse.ReconnectPolicy],
+)
+def test_the_reference_states_every_keyword_and_its_default(documented: type) -> None:
+    stated = dict(TABLE_ROW.findall(section(API, documented.__name__)))
+    parameters = inspect.signature(documented).parameters.values()
+    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    assert stated == {p.name: repr(p.default) for p in keywords}
+
+
+def test_the_reference_has_every_public_name() -> None:
+    text = API.read_text("utf-8")
+    named = set(re.findall(r"\w+", text))
+    assert set(reconnecting_sse.__all__) <= named
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for path in [*documents(), ROOT / "CHANGELOG.md"]:
+        for target in LINK.findall(path.read_text("utf-8")):
+            name, _, anchor = target.partition("#")
+            if "://" in name:
+                continue
+            linked = path.parent / name if name else path
+            assert linked.is_file(), f"{path}: {target}"
+            assert not anchor or anchor in anchors(linked), f"{path}: {target}"
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+def test_the_targets_that_the_documents_name_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for block in BLOCKS:
+        if block.language in {"sh", "console"}:
+            for target in re.findall(r"^(?:\$ )?make (\w+)", block.text, re.MULTILINE):
+                assert f"\n{target}: " in makefile, f"{block}: make {target}"
+
+
+COMMAND_LINES = [
+    (block, line.removeprefix("$ reconnecting-sse ").partition(" | ")[0])
+    for block in BLOCKS
+    for line in block.text.splitlines()
+    if block.language in {"sh", "console"} and line.startswith("$ reconnecting-sse ")
+]
+
+
+@pytest.mark.parametrize(("block", "line"), COMMAND_LINES, ids=str)
+def test_a_documented_command_line_is_accepted(block: Block, line: str) -> None:
+    name, *arguments = shlex.split(line)
+    command = commands.commands[name]
+    with command.make_context(name, arguments):  # it raises for what it does not know
+        pass
+
+
+def test_the_tables_of_options_name_all_options_and_no_other() -> None:
+    page = ROOT / "docs" / "command-line.md"
+    documented = set()
+    for row in re.findall(r"^\| (`-.+?) \|", page.read_text("utf-8"), re.MULTILINE):
+        documented |= set(re.findall(r"(?<![\w-])--?[a-z][\w-]*|(?<![\w-])-\w\b", row))
+    existing = {
+        option
+        for command in commands.commands.values()
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in [*parameter.opts, *parameter.secondary_opts]
+    }
+    assert documented == existing
