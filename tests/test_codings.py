@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from importlib import import_module
 from itertools import pairwise
 
 import brotli
@@ -11,7 +12,6 @@ import brotlicffi
 import httpxr
 import pytest
 import zstandard
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +24,10 @@ from reconnecting_sse.transports._zstd import ZstdDecoder, zstd_frames
 from tests.raw_wire import EVENT, LAST, OK, PATIENCE, Server, framed
 from tests.test_decoding import decoded
 from tests.wires import WIRES
+
+zstd = import_module(
+    "backports.zstd" if sys.version_info < (3, 14) else "compression.zstd"
+)
 
 LIMIT = 128 * 1024
 ZSTANDARD_LIMIT = 65536 + 17 * 128 * 1024
@@ -197,9 +201,12 @@ def test_a_library_that_would_inflate_a_bomb_whole_does_not_count(monkeypatch):
 
 
 def test_any_of_three_libraries_serves_for_zstd(monkeypatch):
+    monkeypatch.setitem(sys.modules, "compression", zstd)
     monkeypatch.setitem(sys.modules, "compression.zstd", zstd)
     assert zstd_frames()[1] is zstd.ZstdError
     without(monkeypatch, "compression.zstd")
+    monkeypatch.setitem(sys.modules, "backports", zstd)
+    monkeypatch.setitem(sys.modules, "backports.zstd", zstd)
     assert zstd_frames()[1] is zstd.ZstdError
     without(monkeypatch, "backports.zstd")
     assert zstd_frames()[1] is zstandard.ZstdError
@@ -244,7 +251,8 @@ def test_each_flushed_event_is_delivered_without_another_byte(wire, coding):
         head, _ = peer.request()
         assert b"Accept-Encoding: gzip, deflate, br, zstd" in head
         peer.send(
-            OK + b"Content-Encoding: %b\r\n" % coding.encode()
+            OK
+            + b"Content-Encoding: %b\r\n" % coding.encode()
             + b"Transfer-Encoding: chunked\r\n\r\n"
         )
         for part in parts[:-1]:

@@ -5,8 +5,9 @@ import itertools
 import pytest
 from hypothesis import given, settings
 
-from reconnecting_sse._decoder import RETRY_CEILING_MS, EventStreamDecoder
+from reconnecting_sse._decoder import EventStreamDecoder
 from reconnecting_sse._errors import EventTooLarge
+from reconnecting_sse._fields import RETRY_CEILING_MS
 from tests.conformance.sse_cases import cut, load, variants
 from tests.reference import interpret
 from tests.streams import cut_streams, data_of, decoded, seen, streams

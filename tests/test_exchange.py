@@ -9,8 +9,9 @@ import pytest
 
 from reconnecting_sse import UnexpectedStatus
 from reconnecting_sse._callers import CallersError
+from reconnecting_sse._calls import Free, Send
 from reconnecting_sse._client import ClientSettings, Transports
-from reconnecting_sse._exchange import Exchange, Free, Send
+from reconnecting_sse._exchange import Exchange
 from reconnecting_sse._request import request_of
 from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.faces import ASYNC, SSE, SYNC, FakeTransport, on_both_faces, redirect, reply

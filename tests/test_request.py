@@ -198,11 +198,11 @@ def test_with_params_replaces_those_of_the_url_and_the_request():
 
 def test_resuming_sets_the_header_and_an_empty_id_takes_it_away():
     request = prepared(headers={"LAST-event-id": "old", "X": "1"})
-    assert fields_of(resuming(request, "é").headers) == [
+    assert fields_of(resuming(request, "é", []).headers) == [
         (b"X", b"1"),
         (b"Last-Event-ID", b"\xc3\xa9"),
     ]
-    assert fields_of(resuming(request, "").headers) == [(b"X", b"1")]
+    assert fields_of(resuming(request, "", []).headers) == [(b"X", b"1")]
 
 
 def test_resume_with_query_puts_the_id_into_the_url_once_there_is_one():

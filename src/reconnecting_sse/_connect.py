@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from httpxr.sse import ServerSentEvent
 
-    from reconnecting_sse._exchange import Exchanged, Steps
+    from reconnecting_sse._calls import Exchanged, Steps
 
 _DEFAULTS = ((b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store"))
 

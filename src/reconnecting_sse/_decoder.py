@@ -16,18 +16,19 @@ from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse._errors import EventTooLarge
 from reconnecting_sse._fastpath import read_simple_blocks
+from reconnecting_sse._fields import (
+    COMMENT_BYTES,
+    comment_text,
+    milliseconds,
+    text_of,
+    value_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """How large one event may be unless the caller says otherwise."""
-
-RETRY_CEILING_MS = 10**100
-"""What a larger ``retry`` counts as: int() refuses, or crawls over, endless digits."""
-
-COMMENT_BYTES = 64 * 1024
-"""How much of one comment ``on_comment`` is handed."""
 
 _FIELDS = (b"data", b"event", b"id", b"retry")
 _FIELD_STARTS = tuple(name + b":" for name in _FIELDS)
@@ -36,7 +37,9 @@ _TELLING_BYTES = max(map(len, _FIELD_STARTS))
 # The colon, the space after it, and one byte to tell a comment that was cut.
 _COMMENT_LINE_BYTES = COMMENT_BYTES + 3
 
-_utf8_decoder = codecs.getincrementaldecoder("utf-8")
+# Where the data of most streams is, and how long a line must be for cutting it out to
+# be faster than walking over it with a regular expression.
+_LONG_LINE_FROM, _LONG_LINE = 64, 4096
 
 
 class EventStreamDecoder:
@@ -106,26 +109,38 @@ class EventStreamDecoder:
         return events
 
     def _decode(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
-        ended, line_end, unended = self._with_lf(chunk).rpartition(b"\n")
-        if line_end:
-            self._line.extend(ended + line_end)
-            lines = bytes(self._line)
-            self._line.clear()
+        chunk = self._with_lf(chunk)
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            lines = chunk[:end]
+            if self._line:
+                self._line.extend(lines)
+                lines = bytes(self._line)
+                self._line.clear()
             self._read_lines(lines, events)
-        if unended:
-            self._hold(unended)
+        if end < len(chunk):
+            self._hold(chunk[end:])
 
     def _read_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
         # Where the lines together fit, none of the events among them is too large.
-        if self._on_comment is None and len(lines) <= self._limit:
+        if len(lines) <= self._limit and self._may_be_simple(lines):
             if self._is_within_block():
                 block, blank_line, lines = lines.partition(b"\n\n")
                 self._read_line_by_line(block + blank_line, events)
-            known = self.last_event_id
-            simple, self.last_event_id, lines = read_simple_blocks(lines, known)
-            events += simple
+            simple = read_simple_blocks(lines, self.last_event_id)
+            events += simple.events
+            self.last_event_id, lines = simple.last_event_id, simple.rest
+            if simple.retry_ms is not None:
+                self.retry_ms = simple.retry_ms
         if lines:
             self._read_line_by_line(lines, events)
+
+    def _may_be_simple(self, lines: bytes) -> bool:
+        """Whether the fast path may read them, and is likely to be fast."""
+        if lines.find(b"\n", _LONG_LINE_FROM) >= _LONG_LINE:
+            return False
+        is_deaf = self._on_comment is None
+        return is_deaf or not (lines.startswith(b":") or b"\n:" in lines)
 
     def _read_line_by_line(self, lines: bytes, events: list[ServerSentEvent]) -> None:
         for line in lines.split(b"\n")[:-1]:
@@ -148,6 +163,10 @@ class EventStreamDecoder:
             self._is_after_cr = False
         if b"\r" in chunk:
             self._is_after_cr = chunk.endswith(b"\r")
+            without = chunk.replace(b"\r", b"")
+            # Counting the pairs and removing the CRs is faster than replacing pairs.
+            if chunk.count(b"\r\n") == len(chunk) - len(without):
+                return without
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return chunk
 
@@ -185,12 +204,13 @@ class EventStreamDecoder:
         )
 
     def _interpret(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
+        colon = line.find(b":")
+        name = line[:colon] if colon >= 0 else line
         if name in _FIELDS:
             self._check_size(len(line))
-            self._set(name, value.removeprefix(b" "))
+            self._set(name, value_of(line, len(name)))
         elif not name and self._on_comment is not None:
-            self._on_comment(_comment_text(value.removeprefix(b" ")))
+            self._on_comment(comment_text(value_of(line, 0)))
 
     def _set(self, name: bytes, value: bytes) -> None:
         if name == b"data":
@@ -202,15 +222,16 @@ class EventStreamDecoder:
             if b"\0" not in value:
                 self._id = value
         elif value.isdigit():  # of bytes: ASCII digits, and at least one
-            self.retry_ms = self._retry = _milliseconds(value)
+            self.retry_ms = self._retry = milliseconds(value)
 
     def _end_block(self, events: list[ServerSentEvent]) -> None:
         if self._id is not None:
-            self.last_event_id = _text(self._id)
+            self.last_event_id = text_of(self._id)
         if self._data:
             # Every data line has appended an LF; the last one is not part of the data.
-            data = _text(self._data[:-1])
-            name, last_event_id = _text(self._event), self.last_event_id
+            self._data.pop()
+            data = text_of(self._data)
+            name, last_event_id = text_of(self._event), self.last_event_id
             events.append(ServerSentEvent(name, data, last_event_id, self._retry))
         self._forget_block()
 
@@ -219,19 +240,3 @@ class EventStreamDecoder:
         self._event = b""
         self._id = None
         self._retry = None
-
-
-def _text(value: bytes | bytearray) -> str:
-    return value.decode("utf-8", errors="replace")
-
-
-def _comment_text(value: bytes) -> str:
-    """As much as is handed out; a character cut at that limit is left out."""
-    is_whole = len(value) <= COMMENT_BYTES
-    return _utf8_decoder("replace").decode(value[:COMMENT_BYTES], final=is_whole)
-
-
-def _milliseconds(digits: bytes) -> int:
-    significant = digits.lstrip(b"0") or b"0"
-    is_sane = len(significant) <= len(str(RETRY_CEILING_MS))
-    return min(int(significant), RETRY_CEILING_MS) if is_sane else RETRY_CEILING_MS

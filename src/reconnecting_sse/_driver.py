@@ -55,7 +55,6 @@ class Subscription:
         self.discarded = 0
         self.check = check
         self.stop: Stop | None = None
-        self._is_stale = False
         self._signal = signal
         self._process = os.getpid()
         # At most one entry: setdefault is atomic, and unlike a lock it knows its owner.
@@ -96,12 +95,17 @@ class Subscription:
         step, self._step = self._step, None
         return self.advanced(None) if step is None else step
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the loop's next call is to be made; else it is told first why not."""
+        return self.stop is None and not self._signal.is_due
+
     def advanced(self, outcome: Outcome) -> Step | None:
         """Tell the loop what came of its call; its next step, or None at the end."""
         if self.stop is not None:
             outcome = self.stop
-        elif self._is_stale and (outcome is None or isinstance(outcome, Failure)):
-            self._is_stale = False
+        elif self._signal.is_due and (outcome is None or isinstance(outcome, Failure)):
+            self._signal.is_due = False
             outcome = Renew()
         return next(self._loop, None) if outcome is None else self._sent(outcome)
 
@@ -150,7 +154,6 @@ class Subscription:
 
     def renew(self) -> None:
         """Want another connection: whoever is blocked goes on with a new one."""
-        self._is_stale = True
         self._signal.release()
 
 
@@ -182,7 +185,7 @@ class Events:
         try:
             step = here.resumed()
             while callable(step):
-                step = here.advanced(None if here.stop else step())
+                step = here.advanced(step() if here.is_wanted else None)
             taken = here.taken(step)
         except BaseException as error:
             here.break_off(error)
@@ -222,7 +225,7 @@ class AsyncEvents:
         try:
             step = here.resumed()
             while callable(step):
-                outcome = None if here.stop else step()
+                outcome = step() if here.is_wanted else None
                 step = here.advanced(await outcome if isawaitable(outcome) else outcome)
             taken = here.taken(step)
         except BaseException as error:

@@ -6,8 +6,6 @@ an async runner make them. Only ``Send`` calls a wire.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,12 +14,16 @@ import httpxr
 from reconnecting_sse._answer import EVENT_STREAM, answer_of
 from reconnecting_sse._auth import Flow, auth_of
 from reconnecting_sse._callers import CallersError, ask
+from reconnecting_sse._calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse._cookies import Cookies
 from reconnecting_sse._hop import Hop, first_hop, origin
 from reconnecting_sse._json import LINES
 from reconnecting_sse._request import StreamRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reconnecting_sse._calls import Call, Steps
     from reconnecting_sse._client import ClientSettings, Transports
 
 MAX_REDIRECTS = 10
@@ -30,54 +32,12 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _STREAMS = LINES | {EVENT_STREAM}  # whose bodies may never end
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """The wire's call: ``transport`` is to answer ``request``."""
-
-    transport: Any
-    request: httpxr.Request
-
-
-@dataclass(frozen=True, slots=True)
-class ReadAll:
-    """The body of ``response`` is to be read whole; the result is its bytes."""
-
-    response: httpxr.Response
-
-
-@dataclass(frozen=True, slots=True)
-class Free:
-    """The connection of ``response`` is no longer needed."""
-
-    response: httpxr.Response
-
-
-@dataclass(frozen=True, slots=True)
-class InThread:
-    """A call that may block: on a loop not in its thread."""
-
-    call: Callable[[], Any]
-
-
-Call = Send | ReadAll | Free | InThread | Callable[[], Any]
-Steps = Generator[Call, Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """What an exchange came to.
+class Exchange:
+    """The parts of one exchange; ``run`` is the generator.
 
     Attributes:
-        refusal: Why the redirect that ``response`` is was not followed, if it was not.
+        has_sent: Whether a server may have seen a request of it.
     """
-
-    response: httpxr.Response
-    transport: Any
-    refusal: str = ""
-
-
-class Exchange:
-    """The parts of one exchange; ``run`` is the generator."""
 
     def __init__(
         self,
@@ -87,6 +47,7 @@ class Exchange:
         extensions: Mapping[str, Any],
         is_async: bool,
     ) -> None:
+        self.has_sent = False
         self._client = client
         self._transports = transports
         self._extensions = dict(extensions)
@@ -215,6 +176,7 @@ class Exchange:
         transport = ask(self._transports.find, request.url)
         if not self._transports.decodes(transport):
             request.headers.setdefault("Accept-Encoding", "identity")
+        self.has_sent = True
         response = yield Send(transport, request)
         _attach(response, request)
         yield from _or_free(response, self._received(response, request))

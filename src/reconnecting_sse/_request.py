@@ -75,10 +75,24 @@ class StreamRequest:
         return replace(self, url=str(url), params=[*kept, *params.items()])
 
 
-def resuming(request: StreamRequest, last_event_id: str) -> StreamRequest:
-    """The request, asking for what follows the ID; for an empty one, for all."""
+def cursor_in(fields: Fields) -> str | None:
+    """The last event ID among the headers, or None."""
+    given = [value for name, value in fields if name.lower() == _CURSOR.lower()]
+    return text_of(given[-1]) if given else None
+
+
+def resuming(
+    request: StreamRequest, last_event_id: str, below: Fields
+) -> StreamRequest:
+    """The request, asking for what follows the ID; for an empty one, for all.
+
+    Args:
+        request: The caller's.
+        last_event_id: The ID.
+        below: The client's headers: a last event ID among them was only the start.
+    """
     fields = [p for p in fields_of(request.headers) if p[0].lower() != _CURSOR.lower()]
-    if last_event_id:
+    if last_event_id or cursor_in(below) is not None:
         fields.append((_CURSOR, last_event_id.encode()))
     return replace(request, headers=httpxr.Headers(cast("Any", fields)))
 

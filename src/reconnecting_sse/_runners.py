@@ -11,13 +11,13 @@ import httpxr
 
 from reconnecting_sse._bodies import async_body_of, body_of
 from reconnecting_sse._callers import CallersError
+from reconnecting_sse._calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse._client import is_live
-from reconnecting_sse._exchange import Exchanged, Free, InThread, ReadAll, Send
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from reconnecting_sse._exchange import Call, Steps
+    from reconnecting_sse._calls import Call, Steps
 
 
 def run(steps: Steps) -> Exchanged:

@@ -19,7 +19,7 @@ from reconnecting_sse._errors import redacted
 from reconnecting_sse._idle import AdaptiveIdleTimeout
 from reconnecting_sse._json import AsyncJSONIterator, JSONDocuments, JSONIterator
 from reconnecting_sse._policy import ReconnectPolicy
-from reconnecting_sse._request import INHERIT, fields_of, request_of
+from reconnecting_sse._request import INHERIT, cursor_in, fields_of, request_of
 from reconnecting_sse._session import State, StreamSession
 from reconnecting_sse._wire import AsyncWire, Effects, SyncWire
 from reconnecting_sse.transports._abort import AbortSignal
@@ -173,7 +173,7 @@ class ReconnectingEventSource:
             _one_policy(policy, wait=wait, stop=stop, retry=retry),
             url=self._url,
             method=method,
-            last_event_id=_initial_id(last_event_id, request),
+            last_event_id=_initial_id(last_event_id, request, client),
             on_end=on_end,
             resend=resend,
             max_event_bytes=max_event_bytes,
@@ -350,11 +350,11 @@ def _one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectP
     return policy
 
 
-def _initial_id(given: str | None, request: StreamRequest) -> str:
-    """The first attempt's ID: the keyword's or the caller's own header's."""
-    fields = fields_of(request.headers)
-    own = [value for name, value in fields if name.lower() == b"last-event-id"]
-    in_header = own[-1].decode() if own else None
+def _initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
+    """The first attempt's ID: the keyword's, the caller's header's or the client's."""
+    in_header = cursor_in(fields_of(request.headers))
+    if in_header is None:
+        in_header = cursor_in(client.headers.raw)
     if given is not None and in_header is not None and given != in_header:
         raise ValueError(
             "last_event_id= and the Last-Event-ID header differ; give one of them"

@@ -33,8 +33,8 @@ from reconnecting_sse.transports._abort import ABORT, AbortSignal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from reconnecting_sse._calls import Steps
     from reconnecting_sse._client import Client
-    from reconnecting_sse._exchange import Steps
     from reconnecting_sse._request import Prepare, StreamRequest
     from reconnecting_sse.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
@@ -66,26 +66,28 @@ class Effects:
     signal: AbortSignal
     listeners: Sequence[Callable[[Lifecycle], object]] = ()
 
-    def exchange(self, attempt: Attempt, *, is_async: bool) -> Steps:
-        """The exchange of one attempt."""
+    def exchange(self, attempt: Attempt, *, is_async: bool) -> tuple[Exchange, Steps]:
+        """The exchange of one attempt, and the steps it takes."""
+        client = ask(ClientSettings.of, self.client)
         exchange = Exchange(
-            ClientSettings.of(self.client),
+            client,
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},
             is_async=is_async,
         )
-        request = resuming(self.request, attempt.last_event_id)
+        request = resuming(self.request, attempt.last_event_id, client.headers)
         if self.prepare is None:
-            return exchange.run(request)
-        return exchange.run(request, partial(self.prepare, request, attempt))
+            return exchange, exchange.run(request)
+        prepare = partial(self.prepare, request, attempt)
+        return exchange, exchange.run(request, prepare)
 
-    def failed(self, error: httpxr.HTTPError) -> Failure | Raised:
+    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure | Raised:
         """What an attempt's error means to the loop."""
         if isinstance(error, PERMANENT):
             return Raised(error)
-        return failed_attempt(
-            error, self.url, substituted=self.transports.has_substituted
-        )
+        is_substituted = self.transports.has_substituted
+        failure = failed_attempt(error, self.url, substituted=is_substituted)
+        return replace(failure, acted=failure.acted and exchange.has_sent)
 
     def tell(self, fact: Lifecycle) -> None:
         """Log a fact, and tell whoever listens."""
@@ -107,11 +109,12 @@ class SyncWire:
         """Make an attempt; keeps the body if it is an event stream."""
         effects = self._effects
         try:
-            exchanged = run(effects.exchange(attempt, is_async=False))
+            exchange, steps = effects.exchange(attempt, is_async=False)
+            exchanged = run(steps)
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return effects.failed(error)
+            return effects.failed(error, exchange)
         self.response = exchanged.response
         self._body = body_of(exchanged.response)
         answer = answer_of(exchanged.response, refusal=exchanged.refusal)
@@ -187,12 +190,12 @@ class AsyncWire:
         """Make an attempt; keeps the body if it is an event stream."""
         effects = self._effects
         try:
-            steps = effects.exchange(attempt, is_async=True)
+            exchange, steps = effects.exchange(attempt, is_async=True)
             exchanged = await run_async(steps, self._guard)
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return effects.failed(error)
+            return effects.failed(error, exchange)
         self.response = exchanged.response
         self._is_live = is_live(exchanged.transport)
         self._body = async_body_of(exchanged.response)

@@ -14,33 +14,39 @@ ABORT = "reconnecting_sse.abort"
 
 
 class AbortSignal:
-    """Set once, from any thread or signal handler; frees the connection at hand.
+    """Frees the connection at hand, from any thread or signal handler.
 
     A wire attaches what frees its current connection: a callable that takes no lock
-    and may be called at any moment and more than once. Attaching to a signal that is
-    already set calls it at once, so that neither order of the two loses the abort.
+    and may be called at any moment and more than once. Attaching to a signal that was
+    raised before calls it at once, so that neither order of the two loses it.
+
+    Attributes:
+        aborted: Raised for good: every connection is freed, also those to come.
+        is_due: Raised for the connection at hand; whoever acts on it takes it back.
     """
 
-    __slots__ = ("_release", "aborted")
+    __slots__ = ("_release", "aborted", "is_due")
 
     def __init__(self) -> None:
         self.aborted = False
+        self.is_due = False
         self._release: Release | None = None
 
     def attach(self, release: Release | None) -> Release | None:
         """Make ``release`` what the signal calls; returns what it was before."""
         previous, self._release = self._release, release
-        if self.aborted and release is not None:
+        if (self.aborted or self.is_due) and release is not None:
             release()
         return previous
 
     def abort(self) -> None:
-        """Set the signal, and free the connection at hand."""
+        """Free the connection at hand, and those to come."""
         self.aborted = True
         self.release()
 
     def release(self) -> None:
-        """Free the connection at hand, but leave the signal unset."""
+        """Free the connection at hand only."""
+        self.is_due = True
         release = self._release
         if release is not None:
             release()

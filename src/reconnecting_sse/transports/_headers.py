@@ -50,7 +50,8 @@ def wire_headers(request: httpxr.Request, encodings: Iterable[str]) -> Fields:
     for name, value in request.headers.raw:
         match name.lower():
             case b"host":
-                host = value if b":" not in host else host
+                # httpxr's own, for an IPv6 address, lacks the brackets.
+                host = host if host.startswith(b"[") else value
             case b"accept-encoding":
                 accepted = accepted if value == _HTTPXR_DEFAULT else value
             case b"connection":
