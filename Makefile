@@ -4,6 +4,7 @@
 #   make demo     a server that fails at random, and a source that lives through it
 #   make test     all tests; fails below full branch coverage
 #   make check    format, lint and types
+#   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make build    the wheel and the source distribution, into dist
 #   make clean    removes all that the others made
 #
@@ -22,7 +23,11 @@ READY := $(VENV)/.ready
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: help demo test check build clean
+# Other clients are kept apart from what we need ourselves.
+BENCH := .venv-bench
+PEERS := $(BENCH)/.peers
+
+.PHONY: help demo test check peers build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,7 +38,7 @@ demo: $(RUNTIME)
 # A part of the tests need not reach full coverage.
 test: $(DEVELOPMENT)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -rs $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 
@@ -44,12 +49,15 @@ check: $(DEVELOPMENT)
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes reconnecting_sse --ignoreexternal
 
+peers: $(PEERS)
+	$(BENCH)/bin/python -m benchmarks.peers $(ARGS)
+
 build: $(DEVELOPMENT)
 	rm -rf dist
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -83,3 +91,10 @@ $(DEVELOPMENT): $(READY) pyproject.toml
 	@$(PIP) install --quiet --upgrade 'pip>=25.1'
 	@$(PIP) install --quiet --group dev --editable '.[testing]'
 	@touch $(RUNTIME) $@
+
+$(PEERS): $(READY) pyproject.toml benchmarks/requirements.txt benchmarks/peers/requirements.txt
+	@echo "Installing the other clients into $(BENCH)"
+	@$(BIN)/python -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet \
+		-r benchmarks/requirements.txt -r benchmarks/peers/requirements.txt --editable .
+	@touch $@

@@ -7,7 +7,9 @@ import gc
 import os
 import socket
 import ssl
+import subprocess
 import sys
+import textwrap
 import threading
 import warnings
 from contextlib import contextmanager
@@ -159,14 +161,44 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_certificate_that_cannot_be_loaded_is_named_and_nothing_asked(
-    wire, files, case, monkeypatch
+    wire, files, case
 ):
     make, words = WRONG[case]
-    monkeypatch.setattr(sys, "stdin", None)  # nor is anybody asked at the terminal
     transport = wire.transport(cert=make(files))
     with pytest.raises(ValueError, match=words) as caught:
         wire.fetch("https://127.0.0.1:1/", transport)
     assert "hush" not in str(caught.value)
+
+
+AT_A_TERMINAL = """
+    import os, pty, sys
+
+    child, terminal = pty.fork()
+    if not child:
+        import httpxr
+        from reconnecting_sse import StreamingTransport
+
+        transport = StreamingTransport(cert=(sys.argv[1], sys.argv[2]))
+        try:
+            transport.handle_request(httpxr.Request("GET", "https://127.0.0.1:1/"))
+        except ValueError:
+            os._exit(0)
+    shown = b""
+    try:
+        while b"phrase" not in shown and (data := os.read(terminal, 1024)):
+            shown += data
+    except OSError:  # Linux's way to say that the child has ended
+        pass
+    os.close(terminal)  # hangs up on a child that still asks
+    sys.exit(os.waitpid(child, 0)[1] or shown.decode() or 0)
+"""
+
+
+def test_nobody_is_asked_for_a_password_at_the_terminal(files):
+    command = [sys.executable, "-c", textwrap.dedent(AT_A_TERMINAL)]
+    command += [files / "chain.pem", files / "encrypted.pem"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_certificate_beside_a_context_is_refused(wire):

@@ -104,7 +104,7 @@ class Subscription:
         """Tell the loop what came of its call; its next step, or None at the end."""
         if self.stop is not None:
             outcome = self.stop
-        elif self._signal.is_due and (outcome is None or isinstance(outcome, Failure)):
+        elif self._signal.is_due and _may_give_way(outcome):
             self._signal.is_due = False
             outcome = Renew()
         return next(self._loop, None) if outcome is None else self._sent(outcome)
@@ -155,6 +155,11 @@ class Subscription:
     def renew(self) -> None:
         """Want another connection: whoever is blocked goes on with a new one."""
         self._signal.release()
+
+
+def _may_give_way(outcome: Outcome) -> bool:
+    """Whether nothing is lost if a reconnect takes the place of the outcome."""
+    return outcome is None or outcome == b"" or isinstance(outcome, Failure)
 
 
 class Events:

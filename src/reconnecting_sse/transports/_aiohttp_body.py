@@ -10,7 +10,7 @@ from reconnecting_sse.transports._aiohttp_errors import (
     body_error,
     read_timeout,
 )
-from reconnecting_sse.transports._body import AsyncLiveBody
+from reconnecting_sse.transports._body import READ_SIZE, AsyncLiveBody
 from reconnecting_sse.transports._decoding import DecodingError
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class Body(AsyncLiveBody):
         """The next bytes; none when what has come is the end, or what cut it off."""
         try:
             if self.read_timeout is None:
-                return await self._wire.content.readany()
+                return await self._wire.content.read(READ_SIZE)
             async with asyncio.timeout(self.read_timeout):
-                return await self._wire.content.readany()
+                return await self._wire.content.read(READ_SIZE)
         except TimeoutError as error:
             # The loop may have been kept busy until after both had happened.
             late = self._wire.take()

@@ -18,6 +18,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from reconnecting_sse.transports._aiohttp_errors import ClosedError
 from reconnecting_sse.transports._aiohttp_link import Link
 from reconnecting_sse.transports._aiohttp_protocols import HeadFirst
+from reconnecting_sse.transports._body import READ_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -117,7 +118,7 @@ class Wire(Link):
             # aiohttp would raise it first, and drop what came before.
             self._cut = error
             content.set_exception(None)  # type: ignore[arg-type] # as before it
-        return content.read_nowait()
+        return content.read_nowait(READ_SIZE)
 
     @property
     def cut(self) -> BaseException | None:
@@ -190,3 +191,6 @@ class Wire(Link):
         # closes. Other loops have no such call.
         with suppress(RuntimeError, AttributeError):
             self._plain_transport._call_connection_lost(None)  # noqa: SLF001 # as said
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()  # aiohttp would warn of it; it has no transport now

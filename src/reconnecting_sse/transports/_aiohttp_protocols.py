@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
+
+from aiohttp.http_exceptions import BadHttpMessage
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
+
+HEAD_LIMIT = 65536
+"""Bytes of head, interim responses included, that are accepted."""
+
+# 101 is final: the connection speaks another protocol from there on.
+_INTERIM = re.compile(rb"HTTP/1\.[0-9] +1(?!01)[0-9][0-9]")
 
 
 class Arrivals(asyncio.Protocol):
@@ -32,18 +41,52 @@ class Arrivals(asyncio.Protocol):
 
 
 class HeadFirst(asyncio.Protocol):
-    """Feeds the parser line by line until the response's head is complete.
+    """Feeds the parser line by line until the final response's head is complete.
 
-    When the body that came along with it is broken, aiohttp would drop them both.
+    When the body that came along with it is broken, aiohttp would drop them both; and
+    it takes any number of interim responses and blank lines before it.
     """
 
     def __init__(self, parser: ResponseHandler) -> None:
         self._parser = parser
+        self._line = bytearray()
+        self._status_line = b""
+        self._received = 0
+        self._in_head = True
 
     def data_received(self, data: bytes) -> None:
-        for line in data.splitlines(keepends=True):
-            if self._parser.exception() is None:
-                self._parser.data_received(line)
+        start = 0
+        while self._in_head and start < len(data):
+            end = data.find(b"\n", start) + 1 or len(data)
+            self._take(data[start:end])
+            start = end
+        if start < len(data):
+            self._feed(data[start:])
+
+    def _take(self, piece: bytes) -> None:
+        self._received += len(piece)
+        if self._received > HEAD_LIMIT:
+            self._in_head = False
+            error = BadHttpMessage(f"the head exceeds {HEAD_LIMIT} bytes")
+            self._parser.set_exception(error)
+            return
+        self._line += piece
+        if piece.endswith(b"\n"):
+            self._end_line(bytes(self._line.strip()))
+            self._line.clear()
+        self._feed(piece)
+
+    def _end_line(self, line: bytes) -> None:
+        if line:
+            self._status_line = self._status_line or line
+        elif _INTERIM.match(self._status_line):
+            self._status_line = b""
+        elif self._status_line:
+            self._in_head = False
+
+    def _feed(self, data: bytes) -> None:
+        if self._parser.exception() is None:
+            self._parser.data_received(data)
 
     def eof_received(self) -> None:
         self._parser.eof_received()

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Self
 
+READ_SIZE = 65536
+"""Bytes read at a time at the most: a decoder's memory is a multiple of that."""
+
 
 class LiveBody(ABC):
     """A body read as it arrives: an object, so that no exception can exhaust it.

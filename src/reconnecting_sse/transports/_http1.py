@@ -11,6 +11,7 @@ from email.errors import (
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.transports._body import READ_SIZE
 from reconnecting_sse.transports._head_limits import BUFFER_SIZE, HeadLimits
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.transports._headers import Fields
 
-READ_SIZE = 65536
 
 # What hides the rest of a head; other defects are about bodies, which it never has.
 _DEFECTS = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports._route import Route
@@ -92,8 +92,10 @@ def _trusting(path: str) -> ssl.SSLContext:
 
 
 def _identify(context: ssl.SSLContext, cert: Certificate) -> None:
-    parts = cert if isinstance(cert, tuple) else (cert,)
-    certificate, key, password = (*parts, None, None)[:3]
+    # A union of tuples of three lengths: their types are lost here.
+    parts: Any = cert if isinstance(cert, tuple) else (cert,)
+    missing: Any = (None, None)
+    certificate, key, password = (*parts, *missing)[:3]
     # Without a password OpenSSL would ask for one at the terminal.
     secret = "" if password is None else password
     try:

@@ -1,0 +1,1 @@
+"""Servers as they are deployed: sse-starlette on uvicorn, and nginx before it."""
