@@ -8,8 +8,14 @@ import ssl
 import httpxr
 import pytest
 
-from reconnecting_sse import CertificateRejected, ConnectionFailed, StreamInterrupted
+from reconnecting_sse import (
+    CertificateRejected,
+    ConnectionFailed,
+    StreamInterrupted,
+    UnexpectedStatus,
+)
 from reconnecting_sse._failures import PERMANENT, cut_stream, explain, failed_attempt
+from reconnecting_sse.transports._tunnel import ProxyRefused
 
 URL = "https://me:hush@feed.test/events?token=secret"
 NOT_READ_BACK = "cannot be read back"
@@ -113,3 +119,16 @@ def test_explaining_raises_the_same_kind_of_error_and_only_with_a_reason():
 def test_a_request_that_cannot_be_sent_is_nothing_to_try_again():
     assert httpxr.LocalProtocolError in PERMANENT
     assert not issubclass(httpxr.RemoteProtocolError, PERMANENT)
+
+
+@pytest.mark.parametrize("status", [407, 502])
+def test_a_proxys_refusal_is_an_unexpected_status(status):
+    error = ProxyRefused("no", status=status)
+    refused = failure(error)
+    assert type(refused.error) is UnexpectedStatus
+    assert refused.error.status == status
+    assert not refused.acted
+
+
+def test_a_refusal_without_a_status_is_a_failed_connection():
+    assert type(failure(ProxyRefused("no")).error) is ConnectionFailed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconnecting_sse import ReconnectPolicy, ReconnectState, StreamInterrupted
 from reconnecting_sse._callers import CallersError
-from reconnecting_sse._policy import wait_backoff
+from reconnecting_sse._strategies import wait_backoff
 
 
 def state_of(**changes):

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 CHAIN = [
     "_errors",
     "_decoder",
+    "_strategies",
     "_policy",
     "_reconnection",
     "_session",
@@ -42,6 +43,10 @@ KNOWN_TO = {
 
 CORE = [
     "_answer",
+    "_auth",
+    "_callers",
+    "_calls",
+    "_cookies",
     "_cursor",
     "_decoder",
     "_errors",
@@ -55,6 +60,8 @@ CORE = [
     "_reconnection",
     "_request",
     "_session",
+    "_stats",
+    "_strategies",
     "lifecycle",
 ]
 EFFECTS = {

@@ -21,10 +21,12 @@ from reconnecting_sse._errors import (
     UnexpectedContentType,
     UnexpectedStatus,
 )
-from reconnecting_sse._policy import ReconnectPolicy, ReconnectState
+from reconnecting_sse._policy import ReconnectPolicy
 from reconnecting_sse._request import StreamRequest, resume_with_query
 from reconnecting_sse._session import State
-from reconnecting_sse._source import ReconnectingEventSource, StreamStats
+from reconnecting_sse._source import ReconnectingEventSource
+from reconnecting_sse._stats import StreamStats
+from reconnecting_sse._strategies import ReconnectState
 from reconnecting_sse.lifecycle import Attempt, Gap, Lifecycle
 
 if TYPE_CHECKING:

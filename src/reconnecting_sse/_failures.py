@@ -12,6 +12,7 @@ from reconnecting_sse._errors import (
     ConnectionFailed,
     StreamError,
     StreamInterrupted,
+    UnexpectedStatus,
     redacted,
 )
 from reconnecting_sse._loop import Failure
@@ -40,8 +41,12 @@ def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> F
     kind: type[StreamError] = ConnectionFailed
     if _is_caused_by(error, ssl.SSLCertVerificationError):
         kind = CertificateRejected
+    status = getattr(error, "status", None)  # a proxy's, where one refused
+    if status is not None:
+        kind = UnexpectedStatus
     hint = _tls_hint(error, substituted=substituted)
-    failure = kind(f"{redacted(url)}: {_described(error)}{hint}", url=url)
+    message = f"{redacted(url)}: {_described(error)}{hint}"
+    failure = kind(message, url=url, status=status)
     failure.__cause__ = error
     acted = not any(_is_caused_by(error, harmless) for harmless in _BEFORE_SENDING)
     return Failure(failure, acted)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconnecting_sse._errors import ReconnectionExhausted, StreamEnded, StreamError
-from reconnecting_sse._policy import ReconnectState, Verdict
+from reconnecting_sse._policy import Verdict
+from reconnecting_sse._strategies import ReconnectState
 
 if TYPE_CHECKING:
     from reconnecting_sse._policy import ReconnectPolicy
@@ -167,11 +168,9 @@ class Reconnection:
 
     def _may_resend(self, end: End) -> bool:
         """Whether sending the request again cannot do twice what was asked once."""
-        if self._may_repeat or self._has_received_id:
+        if self._may_repeat or self._has_received_id or not end.acted:
             return True
-        if end.error.status is not None:
-            return end.error.status in _ASKED_FOR_AGAIN
-        return not end.acted
+        return end.error.status in _ASKED_FOR_AGAIN
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:

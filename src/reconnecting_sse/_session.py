@@ -14,7 +14,6 @@ seconds, ``wall`` POSIX seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from reconnecting_sse._cursor import is_sendable
 from reconnecting_sse._decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse._errors import EventTooLarge, StreamEnded, StreamError, redacted
 from reconnecting_sse._reconnection import End, Reconnection, Wait
+from reconnecting_sse._stats import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,17 +48,6 @@ class State(StrEnum):
     OPEN = "open"
     WAITING = "waiting"
     CLOSED = "closed"
-
-
-@dataclass(slots=True)
-class Counters:
-    """What ``stats`` is made from."""
-
-    connections: int = 0
-    events: int = 0
-    bytes: int = 0
-    last_byte_at: float | None = None
-    reconnects: dict[str, int] = field(default_factory=dict)
 
 
 class StreamSession:

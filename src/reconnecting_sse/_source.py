@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from operator import length_hint
 from types import MappingProxyType
@@ -15,45 +14,28 @@ from reconnecting_sse._client import Transports, is_async
 from reconnecting_sse._cursor import checked_id
 from reconnecting_sse._decoder import MAX_EVENT_BYTES
 from reconnecting_sse._driver import AsyncEvents, Events, Subscription
+from reconnecting_sse._effects import Effects
 from reconnecting_sse._errors import redacted
 from reconnecting_sse._idle import AdaptiveIdleTimeout
 from reconnecting_sse._json import AsyncJSONIterator, JSONDocuments, JSONIterator
 from reconnecting_sse._policy import ReconnectPolicy
 from reconnecting_sse._request import INHERIT, cursor_in, fields_of, request_of
 from reconnecting_sse._session import State, StreamSession
-from reconnecting_sse._wire import AsyncWire, Effects, SyncWire
+from reconnecting_sse._stats import StreamStats
+from reconnecting_sse._wire import AsyncWire, SyncWire
 from reconnecting_sse.transports._abort import AbortSignal
 from reconnecting_sse.transports._timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Self
 
     import httpxr
     from httpxr.sse import ServerSentEvent
 
-    from reconnecting_sse._policy import RetryStrategy, StopStrategy, WaitStrategy
     from reconnecting_sse._request import Prepare, StreamRequest
+    from reconnecting_sse._strategies import RetryStrategy, StopStrategy, WaitStrategy
     from reconnecting_sse.lifecycle import Gap, Lifecycle
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStats:
-    """What a source has been through so far.
-
-    Attributes:
-        connections: Streams that were opened.
-        reconnects: Ends that another attempt followed, by cause.
-        events: Events handed to the caller.
-        bytes: Bytes of the bodies, decoded.
-        last_byte_age: Seconds since the last byte, or None before the first stream.
-    """
-
-    connections: int
-    reconnects: Mapping[str, int]
-    events: int
-    bytes: int
-    last_byte_age: float | None
 
 
 class ReconnectingEventSource:

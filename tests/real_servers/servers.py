@@ -61,7 +61,8 @@ class Server:
         raise NotImplementedError
 
     def environment(self):
-        return dict(os.environ)
+        # A server that is killed would leave half a file of coverage's behind.
+        return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
 
     def start(self, stdout):
         with (self.folder / f"{type(self).__name__}.log").open("ab") as log:
@@ -107,7 +108,7 @@ class Uvicorn(Server):
     def environment(self):
         stalls = self.folder / "stalls"
         stalls.mkdir(exist_ok=True)
-        return {**os.environ, "STALLS": str(stalls)}
+        return {**super().environment(), "STALLS": str(stalls)}
 
 
 # All but two lines are there to keep it in its folder and on loopback. The timeout is

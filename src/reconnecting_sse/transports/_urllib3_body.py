@@ -10,9 +10,8 @@ from weakref import finalize
 
 import httpxr
 
-from reconnecting_sse.transports._body import LiveBody
+from reconnecting_sse.transports._body import READ_SIZE, LiveBody
 from reconnecting_sse.transports._codings import decoder_for, without_coding
-from reconnecting_sse.transports._http1 import READ_SIZE
 from reconnecting_sse.transports._urllib3_errors import Stage
 
 if TYPE_CHECKING:

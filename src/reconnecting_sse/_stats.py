@@ -1,0 +1,39 @@
+"""What a subscription has been through, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """What a source has been through so far.
+
+    Attributes:
+        connections: Streams that were opened.
+        reconnects: Ends that another attempt followed, by cause.
+        events: Events handed to the caller.
+        bytes: Bytes of the bodies, decoded.
+        last_byte_age: Seconds since the last byte, or None before the first stream.
+    """
+
+    connections: int
+    reconnects: Mapping[str, int]
+    events: int
+    bytes: int
+    last_byte_age: float | None
+
+
+@dataclass(slots=True)
+class Counters:
+    """What ``stats`` is made from."""
+
+    connections: int = 0
+    events: int = 0
+    bytes: int = 0
+    last_byte_at: float | None = None
+    reconnects: dict[str, int] = field(default_factory=dict)
