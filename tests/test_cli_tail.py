@@ -33,6 +33,7 @@ from reconnecting_sse.testing import (
     RandomFaults,
     ScriptedServer,
 )
+from tests.proxies import HTTPProxy
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "reconnecting_sse")
@@ -298,23 +299,60 @@ def test_a_permanent_error_is_one_clear_line_and_status_1(answer, reason):
     assert reason in line
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
+def test_the_environments_proxy_is_used_as_curl_does(name, monkeypatch):
+    with ScriptedServer([Answer(503), Answer(204)]) as server:
+        with HTTPProxy(login=b"me:s3cret") as proxy:
+            monkeypatch.setenv(name, proxy.address("me:s3cret@"))
+            monkeypatch.setenv("no_proxy", "elsewhere.test")
+            result = run("-v", server.url)
+        assert len(server.requests) == len(proxy.heads) == 2
+    assert result.exit_code == 0
+    assert "s3cret" not in result.output
+
+
 @pytest.mark.parametrize(
-    ("url", "proxies", "status"),
+    "variables",
     [
-        ("http://127.0.0.1:9/", {"HTTP_PROXY": "http://p:1"}, 1),
-        ("http://127.0.0.1:9/", {"ALL_PROXY": "http://p:1"}, 1),
-        ("http://h/", {"HTTPS_PROXY": "http://p:1"}, 0),
-        ("http://h/", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "h"}, 0),
+        {"HTTPS_PROXY": "http://127.0.0.1:9"},
+        {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"},
     ],
 )
-def test_a_proxy_that_applies_is_refused(url, proxies, status, monkeypatch):
-    for name, value in proxies.items():
+def test_a_proxy_that_is_not_for_this_url_is_not_asked(variables, monkeypatch):
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(_tail, "_follow", lambda *_: 0)
-    result = run(url)
-    assert result.exit_code == status
-    assert len(result.stderr.splitlines()) == status
-    assert ("NO_PROXY" in result.stderr) is bool(status)
+    with ScriptedServer([Answer(204)]) as server:
+        assert run(server.url).exit_code == 0
+
+
+def test_a_redirect_goes_by_the_proxy_that_is_for_its_target(monkeypatch):
+    away = Answer(302, headers=[("Location", "{other}/")], framing="length")
+    with ScriptedServer([away, Answer(204)]) as server, HTTPProxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address())
+        monkeypatch.setenv("no_proxy", server.other_url.removeprefix("http://"))
+        result = run(server.url)
+        assert (len(server.requests), len(proxy.heads)) == (2, 1)
+    assert result.exit_code == 0
+
+
+def test_a_proxy_that_refuses_is_named_and_its_login_is_not(monkeypatch):
+    with ScriptedServer([]) as server, HTTPProxy(login=b"me:right") as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address("me:s3cret@"))
+        result = run(server.url)
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert f"the proxy 127.0.0.1:{proxy.port} refused" in line
+    assert "s3cret" not in line
+
+
+def test_an_environments_proxy_that_is_none_is_said_in_one_line(monkeypatch):
+    monkeypatch.setenv("http_proxy", "gopher://me:s3cret@proxy.test")
+    result = run("http://feed.test/")
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert line.startswith("error: the environment's proxy: ")
+    assert "socks5" in line
+    assert "s3cret" not in line
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ FAILURES = [
     Answer(body=[EVENT], end="cut"),
     Answer(503, headers=[("X-Token", SECRET)], body=SECRET, framing="length"),
     Close(),
-    Raw(b"hello\r\n\r\n"),
+    Raw(f"{SECRET}\r\n\r\n".encode()),
     Answer(
         307,
         headers=[("Location", f"http://joe:{SECRET}@127.0.0.1:1/?token={SECRET}")],

@@ -113,7 +113,7 @@ class Transports:
                 " proxy= there"
             )
         is_free_to_choose = self._client.trust_env and not is_mounted
-        return self._substitute(_environment_proxy(url) if is_free_to_choose else None)
+        return self._substitute(environment_proxy(url) if is_free_to_choose else None)
 
     def _substitute(self, proxy: str | None) -> Any:
         if proxy not in self._substitutes:
@@ -149,7 +149,8 @@ class Transports:
             )
 
 
-def _environment_proxy(url: httpxr.URL) -> str | None:
+def environment_proxy(url: httpxr.URL) -> str | None:
+    """The proxy that the environment names for the URL, or None."""
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
     host = f"[{url.host}]" if ":" in url.host else url.host

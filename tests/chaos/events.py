@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _LONG = 101
-_LINES = 7
+_LINES = 3
 _SEEN = 5
 
 BOM = b"\xef\xbb\xbf"

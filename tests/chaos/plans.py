@@ -103,7 +103,7 @@ def plan_of(seed, number, reach, hops=0):
         place=place,
         cut=cut,
         after=draw.randrange(1, 90) if place == "headers" else int(far),
-        dripped=draw.choice((0, 0, 0, 200, 700)),
+        dripped=draw.choice((0, 0, 400, 1200)),
         status=draw.choice(STATUSES),
         # A second of waiting is worth having rarely.
         retry_after=draw.choice((None, None, None, 0, 0, 0, 0, 1)),

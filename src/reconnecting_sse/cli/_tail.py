@@ -6,8 +6,6 @@ import ssl
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import click
 import httpxr
@@ -16,12 +14,12 @@ from reconnecting_sse import (
     CertificateRejected,
     ReconnectingEventSource,
     SSEError,
-    StreamingTransport,
 )
 from reconnecting_sse.cli._events import as_json, as_text
 from reconnecting_sse.cli._output import Output, ReaderGoneError
 from reconnecting_sse.cli._report import attempts_only, everything, say, summary
 from reconnecting_sse.cli._signals import StoppedBySignal
+from reconnecting_sse.cli._transport import EnvironmentTransport, UnusableProxyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,30 +50,17 @@ class TailOptions:
 
 def tail(options: TailOptions) -> int:
     """Print events until the end; the exit status."""
-    if _needs_proxy(options.url):
-        say(
-            "error: the environment names a proxy for this URL, and proxies are not"
-            " supported; to connect directly, add its host to NO_PROXY"
-        )
-        return FAILED
     output = Output()
-    transport = StreamingTransport(verify=_verify(options))
+    transport = EnvironmentTransport(verify=_verify(options))
     try:
         with (
             httpxr.Client(transport=transport) as client,
             _source(client, options) as source,
         ):
             return _follow(source, output, options)
-    except (SSEError, httpxr.HTTPError) as error:
+    except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
         say(f"error: {error}{_advice(error)}")
         return FAILED
-
-
-def _needs_proxy(url: str) -> bool:
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return bool(proxy) and not proxy_bypass(parts.hostname or "")
 
 
 def _verify(options: TailOptions) -> bool | ssl.SSLContext:

@@ -204,7 +204,7 @@ class LiveResponse(HTTPResponse):
             self._in_trailers = True
             self._skip_trailers(held[length:])
         elif verdict == _BAD or len(held) > _LINE_LIMIT:
-            self._fault = HTTPException(f"the chunk size line {held[:40]!r} is bad")
+            self._fault = HTTPException("a chunk's size is not a hexadecimal number")
 
     def _skip_trailers(self, data: bytes) -> None:
         self._held = data

@@ -6,7 +6,7 @@ import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -95,6 +95,8 @@ def _kind(error: BaseException, stage: Stage) -> type[httpxr.TransportError]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate was rejected ({error.verify_message})"
+    if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
+        return "what it answered is not HTTP"  # and may be anything: not quoted
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

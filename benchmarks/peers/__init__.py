@@ -1,0 +1,1 @@
+"""What each Python client does where streams go wrong, measured (``make peers``)."""
