@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from reconnecting_sse.testing import Answer, ScriptedServer
 
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 SITE = "https://example.com"
 PREAMBLE = "<!-- runs before each block of this page -->"
 PATIENCE = 5.0
+SSE_HEADERS = [("Content-Type", "text/event-stream")]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class Site:
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
             "/stopping": self._stopping,
+            "/beating": self._beating,
+            "/hub": self._hub,
+            "/history": self._history,
+            "/answers": self._answers,
+            "/answers/a1": self._answers,
         }
 
     def print(self, *words: object, **keywords: Any) -> None:
@@ -153,6 +159,40 @@ class Site:
             return Answer(401, headers=[], framing="length")
         return self._stream(request, ["data: for you only"])
 
+    def _beating(self, request: RecordedRequest) -> Step:
+        if request.header("last-event-id"):
+            return Answer(204)
+        body = ["retry: 10\n: all is well\n\n", *_blocks(_numbered(["data: first"]))]
+        return Answer(body=body)
+
+    def _hub(self, request: RecordedRequest) -> Step:
+        """Resumes by its query alone, and cuts every connection after two events."""
+        query = parse_qs(urlsplit(request.target).query)
+        known = int(query.get("lastEventID", ["0"])[0])
+        if known == len(_FEED):
+            return Answer(204)
+        body = ["retry: 10\n", *_blocks(_numbered(_FEED)[known : known + 2])]
+        return Answer(body=body, end="cut")
+
+    def _history(self, request: RecordedRequest) -> Step:
+        """Has forgotten everything before event 7."""
+        if request.header("last-event-id") == "7":
+            return Answer(204)
+        position = "6" if request.header("last-event-id") else ""
+        headers = [*SSE_HEADERS, ("Mercure-Last-Event-ID", position)]
+        number = 7 if position else 1
+        block = f"retry: 10\nid: {number}\ndata: event {number}\n\n"
+        return Answer(headers=headers, body=block)
+
+    def _answers(self, request: RecordedRequest) -> Step:
+        """Begins by POST, and goes on by GET at another place."""
+        target = urlsplit(request.target)
+        if request.method == "POST":
+            first = ["retry: 10\n", *_blocks(_numbered(["data: Hello, "]))]
+            return Answer(body=first, end="cut")
+        assert (target.path, target.query) == ("/answers/a1", "after=1")
+        return Answer(body="id: 2\ndata: world!\n\n")
+
     def _lines(self, _: RecordedRequest) -> Step:
         ndjson = [("Content-Type", "application/x-ndjson")]
         return Answer(headers=ndjson, body=['{"n": 1}\n', '{"n": 2}\n'])
@@ -174,6 +214,10 @@ class Site:
 
 def _numbered(events: list[str]) -> list[str]:
     return [f"id: {n}\n{event}" for n, event in enumerate(events, 1)]
+
+
+def _blocks(events: list[str]) -> list[str]:
+    return [f"{event}\n\n" for event in events]
 
 
 _FEED = [

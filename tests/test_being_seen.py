@@ -151,6 +151,14 @@ def test_a_response_that_resumes_elsewhere_is_a_gap(scene):
     assert played.trace.logged.count("stream.gap") == 1
 
 
+def test_a_position_in_utf_8_is_the_one_asked_for(scene):
+    gaps = []
+    body = "id: é\ndata: a\n\n".encode()
+    script = [stream(body), positioned("é"), Reply(204)]
+    scene.play(script, on_gap=gaps.append)
+    assert gaps == []
+
+
 def test_a_response_that_names_no_position_is_no_gap(scene):
     gaps = []
     scene.play([stream(A), stream(B), Reply(204)], on_gap=gaps.append)

@@ -140,3 +140,25 @@ class Own(StreamError):
     def __init__(self, message, *, extra, **fields):
         super().__init__(message, **fields)
         self.extra = extra
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "https://user:secret@host/https://target/feed",
+            "https://host/https://target/feed",
+        ),
+        ("http:/user:secret@h/", "http:/h/"),
+        ("//user:secret@host/x", "//host/x"),
+        ("http://user:sec/ret@h/", "http://h/"),
+        ("http://user:sec#ret@h/x", "http://h/x"),
+        ("http://user:sec?ret@h/", "http://h/"),
+        ("http://host:80/a@b?c=d", "http://host:80/a@b?c=***"),
+        ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("/events?a=b", "/events?a=***"),
+        ("", ""),
+    ],
+)
+def test_a_url_is_shown_without_userinfo_however_it_is_written(url, shown):
+    assert redacted(url) == shown

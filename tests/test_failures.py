@@ -132,3 +132,11 @@ def test_a_proxys_refusal_is_an_unexpected_status(status):
 
 def test_a_refusal_without_a_status_is_a_failed_connection():
     assert type(failure(ProxyRefused("no")).error) is ConnectionFailed
+
+
+def test_what_quotes_a_url_quotes_no_secret():
+    text = "Client error '401' for url 'https://u:hush@auth.test/t?client_secret=hush'"
+    shown = str(failure(httpxr.ReadError(f"{text}\nmore")).error)
+    assert "hush" not in shown
+    assert "https://auth.test/t?client_secret=***" in shown
+    assert "\n" not in shown

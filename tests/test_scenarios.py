@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
 import ssl
+import weakref
+from dataclasses import replace
 
 import httpxr
 import pytest
@@ -13,6 +17,7 @@ from reconnecting_sse import (
     CertificateRejected,
     ConnectionFailed,
     EventTooLarge,
+    ReconnectingEventSource,
     ReconnectionExhausted,
     ReconnectPolicy,
     SSEError,
@@ -646,3 +651,138 @@ def test_a_wait_broken_off_from_outside_goes_on_where_it_was(monkeypatch, face):
     played.consume().consume()
     assert played.trace.waits == [8, 6]
     assert played.trace.logged.count("stream.waiting") == 1
+
+
+# ---------------------------------------------------------------- found by review
+
+
+def test_a_comment_that_raises_moves_no_cursor(scene):
+    def hear(_text):
+        raise KeyError("mine")
+
+    played = scene.play([stream(A + b": boom\n\n")], on_comment=hear)
+    assert isinstance(played.error, KeyError)
+    assert played.source.last_event_id == ""
+
+
+def test_closing_while_a_chunk_is_decoded_discards_it(monkeypatch):
+    for face in ("sync", "async"):
+        sources = []
+        options = {"on_comment": lambda _text, found=sources: found[0].close()}
+        played = Played(monkeypatch, face, [stream(b": x\n" + A + B)], "GET", options)
+        sources.append(played.source)
+        played.consume()
+        assert played.trace.events == []
+        assert played.source.stats.events == 0
+        assert played.source.last_event_id == ""
+
+
+@pytest.mark.parametrize("step", [refused(), Reply(503)])
+def test_a_post_answered_by_303_has_been_acted_on(scene, step):
+    see_other = Reply(303, headers=(("Location", "/result"),))
+    played = scene.play([see_other, step, stream(A)], method="POST")
+    assert [line[1:3] for line in played.trace.of("request")] == [
+        ("POST", "/stream"),
+        ("GET", "/result"),
+    ]
+    assert played.error is not None
+
+
+def test_what_prepare_makes_of_the_method_decides_whether_it_is_sent_again(scene):
+    def prepare(request, _attempt):
+        return replace(request, method="POST")
+
+    script = [stream(b"data: x\n\n", reset()), stream(A)]
+    played = scene.play(script, prepare=prepare)
+    assert isinstance(played.error, StreamInterrupted)
+    assert len(played.trace.of("request")) == 1
+
+
+def test_a_retry_after_of_any_size_is_clamped(scene):
+    after = Reply(503, headers=(("Retry-After", "9" * 5000),))
+    assert scene.play([stream(A), after, Reply(204)]).trace.waits == [0.5, 3600]
+
+
+def test_an_event_too_large_raises_without_waiting_for_another_byte(scene):
+    # What follows would be an interruption: it is never read.
+    body = (A + b"data: " + b"x" * 99, Interruption())
+    played = scene.play([stream(*body)], max_event_bytes=50)
+    assert played.trace.events == ["a"]
+    assert isinstance(played.error, EventTooLarge)
+
+
+def test_a_cookie_that_no_header_can_carry_is_forgotten(scene):
+    bad = ("Set-Cookie", "a=\x01b; Path=/")
+    first = Reply(200, (A,), (*Reply().headers, bad))
+    played = scene.play([first, Reply(204)])
+    assert played.error is None
+
+
+def test_an_id_of_blanks_only_cannot_travel(scene):
+    played = scene.play([stream(b"id:   \ndata: x\n\n"), Reply(204)])
+    assert played.trace.cursors == [None, None]
+    assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_a_body_that_httpxr_has_decoded_is_an_event_stream():
+    def answer(_request):
+        headers = {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}
+        body = gzip.compress(A)
+        return httpxr.Response(200, headers=headers, content=body)
+
+    client = httpxr.Client(transport=httpxr.MockTransport(answer))
+    source = ReconnectingEventSource(client, "GET", "http://feed.test/")
+    with source:
+        assert next(source.iter_sse()).data == "a"
+
+
+def test_a_post_with_an_id_that_cannot_travel_is_not_sent_again(scene):
+    body = b"id: 5\x01\ndata: x\n\n"
+    played = scene.play([stream(body, reset()), stream(A)], method="POST")
+    assert isinstance(played.error, StreamInterrupted)
+
+
+def test_a_wait_that_is_no_number_ends_the_subscription(scene):
+    played = scene.play([stream(A), stream(B)], wait=lambda _: float("nan"))
+    assert isinstance(played.error, ValueError)
+    assert played.source.state == "closed"
+
+
+def test_an_event_that_until_raised_on_was_not_handed_over(scene):
+    def until(_event):
+        raise ZeroDivisionError
+
+    assert scene.play([stream(A)], until=until).source.stats.events == 0
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_leaving_the_block_after_a_break_tells_that_it_is_over(monkeypatch, face):
+    played = Played(monkeypatch, face, [stream(A + B)], "GET", {})
+    played.consume(lambda *_: True)
+    if face == "sync":
+        with played.source:
+            pass
+    else:
+
+        async def leave():
+            async with played.source:
+                pass
+
+        asyncio.run(leave())
+    assert played.trace.lines[-1] == ("log", "stream.closed", "closed")
+    played.consume()
+    assert played.trace.logged.count("stream.closed") == 1
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_a_source_that_met_errors_is_freed_without_the_collector(monkeypatch, face):
+    script = [refused(), stream(A, reset()), stream(B)]
+    played = Played(monkeypatch, face, script, "GET", {})
+    played.consume(lambda _source, event: event.data == "b")
+    freed = weakref.ref(played.source._subscription)
+    gc.disable()
+    try:
+        played.source = played.server = None
+        assert freed() is None
+    finally:
+        gc.enable()

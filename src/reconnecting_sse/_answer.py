@@ -14,6 +14,7 @@ from reconnecting_sse._errors import (
     UnexpectedStatus,
     redacted,
 )
+from reconnecting_sse._request import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,8 @@ EVENT_STREAM = "text/event-stream"
 
 _OK = 200
 
-_SECONDS = re.compile(r"[0-9]{1,18}")  # RFC 9110, section 10.2.3: delay-seconds
+_SECONDS = re.compile(r"[0-9]+")  # RFC 9110, section 10.2.3: delay-seconds
+_MANY_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Answer:
         url: The URL that answered, or an empty string.
         headers: Pairs of lower-case name and value, in the order sent.
         refusal: Why a redirect was not followed, where one was not.
+        method: The method of the exchange's first request.
+        has_acted: Whether a server has acted on it, whatever the last one answered.
     """
 
     status: int
@@ -42,6 +46,8 @@ class Answer:
     body: bytes = b""
     refusal: str = ""
     url: str = ""
+    method: str = ""
+    has_acted: bool = False
 
     def header(self, name: str) -> str | None:
         """The header's last value, or None."""
@@ -78,7 +84,10 @@ class Answer:
         """
         value = (self.header("retry-after") or "").strip()
         if _SECONDS.fullmatch(value):
-            return min(float(value), longest)
+            digits = value.lstrip("0") or "0"
+            return (
+                longest if len(digits) > _MANY_DIGITS else min(float(digits), longest)
+            )
         due = _posix(value)
         if due is None:
             return None
@@ -100,7 +109,7 @@ def answer_of(
 ) -> Answer:
     """An httpxr response as the core wants to know it."""
     headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        (name.decode("latin-1").lower(), text_of(value))
         for name, value in response.headers.raw
     )
     try:

@@ -64,11 +64,10 @@ def _check(
             subscription.session.gap(TOLD_BY_AN_EVENT)
             tell(subscription.session, subscription.wire)
         is_last = until is not None and until(event)
-    except Exception:
-        subscription.end("error")
-        raise
-    except BaseException:  # a signal's: the event was not handed over
-        subscription.put_back(event)
+    except BaseException as error:
+        subscription.put_back(event)  # it was not handed over
+        if isinstance(error, Exception):  # and not a signal's
+            subscription.end("error")
         raise
     if is_last:
         subscription.end("until")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from http import cookiejar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from reconnecting_sse._request import Fields
 
 _eff_request_host = cast("Any", cookiejar).eff_request_host  # not in the stubs
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Cookies:
@@ -46,7 +49,8 @@ class Cookies:
         )
         strict = CookieJar(policy)
         for cookie in self._candidates(is_trusted=is_trusted):
-            strict.set_cookie(cookie)
+            if not _CONTROL.search(f"{cookie.name}={cookie.value}".encode()):
+                strict.set_cookie(cookie)
         request = _request(url)
         strict.add_cookie_header(request)
         kept = request.get_header("Cookie")
@@ -67,7 +71,8 @@ class Cookies:
     def store(self, response: httpxr.Response, url: httpxr.URL) -> None:
         """Put what the response sets into the client's jar."""
         for name, value in response.headers.raw:
-            if name.lower() == b"set-cookie":
+            # RFC 6265bis, section 5.6: with a control character it is ignored.
+            if name.lower() == b"set-cookie" and not _CONTROL.search(value):
                 # One by one: together, the jar drops what expires before it adds.
                 answer = cast("Any", _Answer([text_of(value)]))
                 self._jar.extract_cookies(answer, _request(url))

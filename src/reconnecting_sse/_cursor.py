@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 # RFC 9110, section 5.5: a field value has no control character but TAB.
-_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+# Blanks around a value are not part of it: of nothing else nothing would be left.
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f]|^[ \t]+$")
 _IMPOSSIBLE = re.compile("[\x00\r\n]")
 
 

@@ -73,7 +73,7 @@ class EventStreamDecoder:
         self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
         self._limit = math.inf if max_event_bytes is None else max_event_bytes
-        self._has_overflowed = False
+        self.has_overflowed = False
         self._on_comment = on_comment
         # A BOM cut short at the very start; None once the stream has begun.
         self._start: bytes | None = b""
@@ -95,13 +95,13 @@ class EventStreamDecoder:
                 completed before it in the same chunk are returned first, and the next
                 call raises; so does every later one.
         """
-        if self._has_overflowed:
+        if self.has_overflowed:
             raise self._too_large()
         events: list[ServerSentEvent] = []
         try:
             self._decode(chunk, events)
         except EventTooLarge:
-            self._has_overflowed = True
+            self.has_overflowed = True
             self._line.clear()
             self._forget_block()
             if not events:

@@ -17,7 +17,8 @@ from inspect import isawaitable
 from operator import length_hint
 from typing import TYPE_CHECKING
 
-from reconnecting_sse._loop import Fail, Failure, Renew, Stop, subscription, tell
+from reconnecting_sse._loop import Fail, Renew, Stop, subscription, tell
+from reconnecting_sse._reconnection import Failure
 from reconnecting_sse._wire import AsyncWire
 
 if TYPE_CHECKING:
@@ -121,8 +122,10 @@ class Subscription:
             return step.error
         if not isinstance(step, list):
             return False
-        self.pending = iter(step)
         self.session.counters.events += len(step)
+        self.pending = iter(step)
+        if self.stop is not None:  # it came while they were decoded
+            self._discard()
         return True
 
     def put_back(self, event: ServerSentEvent) -> None:
@@ -145,12 +148,22 @@ class Subscription:
         """Want no more: whoever is blocked is released."""
         if self.stop is None:
             self.stop = Stop(reason)
-        self.discarded += length_hint(self.pending)
-        self.pending = iter(())
+        self._discard()
         self._signal.abort()
         # With nobody reading the socket is freed here, else by the reader himself.
         if not self._reader and not isinstance(self.wire, AsyncWire):
             self.wire.drop()
+
+    def finish(self) -> None:
+        """Tell that it is over, where no reader will; for its owner's own thread."""
+        if self.stop is not None and not self._reader:
+            self.session.close(self.stop.reason)
+            tell(self.session, self.wire)
+            self._begin()
+
+    def _discard(self) -> None:
+        self.discarded += length_hint(self.pending)
+        self.pending = iter(())
 
     def renew(self) -> None:
         """Want another connection: whoever is blocked goes on with a new one."""

@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse import _log
+from reconnecting_sse._answer import answer_of
+from reconnecting_sse._bodies import is_whole
 from reconnecting_sse._callers import ask
 from reconnecting_sse._client import ClientSettings, Transports
 from reconnecting_sse._exchange import Exchange
 from reconnecting_sse._failures import PERMANENT, failed_attempt
-from reconnecting_sse._loop import Failure, Raised
+from reconnecting_sse._loop import Raised
 from reconnecting_sse._request import resuming
 from reconnecting_sse.transports._abort import ABORT, AbortSignal
 
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 
     import httpxr
 
-    from reconnecting_sse._calls import Steps
+    from reconnecting_sse._answer import Answer
+    from reconnecting_sse._calls import Exchanged, Steps
     from reconnecting_sse._client import Client
+    from reconnecting_sse._reconnection import Failure
     from reconnecting_sse._request import Prepare, StreamRequest
     from reconnecting_sse.lifecycle import Attempt, Lifecycle
 
@@ -68,7 +72,17 @@ class Effects:
             return Raised(error)
         is_substituted = self.transports.has_substituted
         failure = failed_attempt(error, self.url, substituted=is_substituted)
-        return replace(failure, acted=failure.acted and exchange.has_sent)
+        acted = exchange.has_acted or (failure.acted and exchange.has_sent)
+        return replace(failure, acted=acted, method=exchange.method)
+
+    def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
+        """What an attempt's response means to the session."""
+        response = exchanged.response
+        answer = answer_of(response, refusal=exchanged.refusal)
+        if is_whole(response):  # httpxr has decoded it already
+            headers = tuple(h for h in answer.headers if h[0] != "content-encoding")
+            answer = replace(answer, headers=headers)
+        return replace(answer, method=exchange.method, has_acted=exchange.has_acted)
 
     def tell(self, fact: Lifecycle) -> None:
         """Log a fact, and tell whoever listens."""

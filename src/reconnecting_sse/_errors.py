@@ -18,6 +18,7 @@ decided in one place, by the policy.
 from __future__ import annotations
 
 import pickle
+import re
 from typing import TYPE_CHECKING, Any
 
 from httpxr.sse import SSEError
@@ -25,20 +26,29 @@ from httpxr.sse import SSEError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*")
+_AUTHORITY_END = re.compile(r"[/?#]")
+_BAD_PORT = re.compile(r":[0-9]*[^0-9\]:]")
+
 BODY_LIMIT = 1024
 """How many bytes of an error answer's body an error keeps."""
 
 
 def redacted(url: str) -> str:
     """The URL as errors and logs may show it: no userinfo, no query values."""
-    head, mark, query = url.partition("#")[0].partition("?")
-    scheme, separator, rest = head.rpartition("://")
-    authority, slash, path = rest.partition("/")
-    shown = scheme + separator + authority.rpartition("@")[2] + slash + path
+    match = _SCHEME.match(url)
+    assert match is not None  # it matches nothing, too
+    scheme, rest = match[0], url[match.end() :]
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    if "@" in authority:
+        rest = authority.rpartition("@")[2] + rest[len(authority) :]
+    elif _BAD_PORT.search(authority):
+        rest = rest.rpartition("@")[2]  # a password with a slash, raw: not a port
+    head, mark, query = rest.partition("#")[0].partition("?")
     if not mark:
-        return shown
+        return scheme + head
     names = (pair.partition("=") for pair in query.split("&"))
-    return shown + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
+    return scheme + head + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
 
 
 class StreamError(SSEError):

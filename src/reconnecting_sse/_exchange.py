@@ -37,6 +37,8 @@ class Exchange:
 
     Attributes:
         has_sent: Whether a server may have seen a request of it.
+        has_acted: Whether one has acted, whatever became of the redirect.
+        method: The first request's.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Exchange:
         is_async: bool,
     ) -> None:
         self.has_sent = False
+        self.has_acted = False
+        self.method = ""
         self._client = client
         self._transports = transports
         self._extensions = dict(extensions)
@@ -62,6 +66,7 @@ class Exchange:
         self._follows = request.follow_redirects
         self._extensions.update(request.extensions)
         self._hop = first_hop(request, self._client)
+        self.method = self._hop.method
         self._auth = auth_of(request, self._client, self._hop.url)
         self._cookies = Cookies(self._client.jar, request.cookies, self._hop.url)
 
@@ -88,7 +93,10 @@ class Exchange:
                 return Exchanged(exchanged.response, exchanged.transport, refusal)
             yield Free(exchanged.response)
             status = exchanged.response.status_code
-            self._hop = self._hop.redirected(status, target)
+            hop = self._hop.redirected(status, target)
+            # An answer that tells where the result is: what was asked for is done.
+            self.has_acted = self.has_acted or hop.method != self._hop.method
+            self._hop = hop
         exchanged = yield from self._authenticated()
         target, refusal = self._target(exchanged.response)
         if target is not None:

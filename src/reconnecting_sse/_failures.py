@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 
@@ -15,7 +16,7 @@ from reconnecting_sse._errors import (
     UnexpectedStatus,
     redacted,
 )
-from reconnecting_sse._loop import Failure
+from reconnecting_sse._reconnection import Failure
 
 PERMANENT = (httpxr.UnsupportedProtocol, httpxr.LocalProtocolError)
 """Wire errors that say the request itself is wrong: another attempt cannot help."""
@@ -30,6 +31,7 @@ _BEFORE_SENDING = (
     socket.gaierror,
     ssl.SSLCertVerificationError,
 )
+_URL = re.compile(r"\w+://\S+")
 _NOT_THE_CLIENTS_TLS = (
     " (the client's own verify= and cert= cannot be read back, so they were not"
     " used: pass a transport of this package to the client)"
@@ -74,8 +76,9 @@ def _tls_hint(error: httpxr.HTTPError, *, substituted: bool) -> str:
 
 
 def _described(error: BaseException) -> str:
-    # A wire may quote what the server sent: it must not break or forge a log line.
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
+    # What quotes a URL may quote a secret; what quotes a server may forge a log line.
+    text = _URL.sub(lambda url: redacted(url[0]), str(error))
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -15,28 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reconnecting_sse._answer import Answer
 from reconnecting_sse._callers import CallersError
+from reconnecting_sse._reconnection import Failure
 from reconnecting_sse._session import State
 
 if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
-    from reconnecting_sse._errors import StreamError
     from reconnecting_sse._session import StreamSession
     from reconnecting_sse.lifecycle import Attempt, Lifecycle
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A wire's error, as a value.
-
-    Attributes:
-        acted: The server may have acted on the request.
-        silent: The connection was given up for its silence.
-    """
-
-    error: StreamError
-    acted: bool = False
-    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +97,7 @@ def subscription(
             events = _received(session, wire, outcome, now)
             outcome = (yield events) if events else None
             if not isinstance(outcome, Stop):  # or the caller left some of them
-                session.handed_over()
+                session.handed_over(now())
         _settle(session, outcome, now, wall)
         if session.state is not State.OPEN:
             wire.drop()
@@ -152,8 +138,8 @@ def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -
         match outcome:
             case Answer():
                 session.answered(outcome, now(), wall())
-            case Failure(error, acted, silent):
-                session.failed(error, now(), acted=acted, silent=silent)
+            case Failure():
+                session.failed(outcome, now())
             case Raised(raised):
                 session.raised(raised)
             case Stop(reason):

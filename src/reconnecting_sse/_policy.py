@@ -6,11 +6,13 @@ Pure: strategies are asked here and nowhere else.
 from __future__ import annotations
 
 import inspect
+import math
 import random
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
+from reconnecting_sse._callers import CallersError
 from reconnecting_sse._errors import (
     CertificateRejected,
     EventTooLarge,
@@ -158,7 +160,10 @@ class ReconnectPolicy:
     def delay(self, state: ReconnectState) -> float:
         """Seconds to wait: the larger of the strategy's and the server's word."""
         strategy = self.wait or wait_backoff(self.max_delay)
-        return max(float(answer_of("wait", strategy, state)), state.floor)
+        wait = float(answer_of("wait", strategy, state))
+        if math.isnan(wait):
+            raise CallersError(ValueError("wait= returned NaN, which is no time"))
+        return max(wait, state.floor)
 
     def slow_delay(self, state: ReconnectState, unexpected_number: int) -> float:
         """Seconds to wait after the n-th consecutive unexpected answer."""

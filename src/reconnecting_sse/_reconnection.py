@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconnecting_sse._cursor import is_sendable
 from reconnecting_sse._errors import ReconnectionExhausted, StreamEnded, StreamError
 from reconnecting_sse._policy import Verdict
 from reconnecting_sse._strategies import ReconnectState
@@ -27,19 +28,39 @@ PROGRESS_WITHOUT_EVENTS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A wire's error, as a value.
+
+    Attributes:
+        acted: The server may have acted on the request.
+        silent: The connection was given up for its silence.
+        method: The method that was sent, where it is known.
+    """
+
+    error: StreamError
+    acted: bool = False
+    silent: bool = False
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """How an attempt, or the connection it made, came to its end.
 
     Attributes:
+        method: The method of the request that was sent.
         retry_after: Seconds that the answer's ``Retry-After`` asks for, or None.
         acted: Whether the server may have acted on the request.
+        has_acted: Whether it has, whatever was asked of it afterwards.
     """
 
     error: StreamError
     now: float
     retry_ms: int | None
+    method: str
     retry_after: float | None = None
     acted: bool = True
+    has_acted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +97,9 @@ class Reconnection:
     ) -> None:
         self._policy = policy
         self._on_end = on_end
-        is_idempotent = method.upper() not in _NOT_IDEMPOTENT
-        self._may_repeat = resend or is_idempotent
+        self._resend = resend
         # What a clean end means while neither the caller nor his ``retry`` says so.
-        self._finishes = not is_idempotent and policy.retry is None
+        self._finishes = method.upper() in _NOT_IDEMPOTENT and policy.retry is None
         self._connection: _Connection | None = None
         self._streak: _Streak | None = None
         self._was_open = False
@@ -106,7 +126,8 @@ class Reconnection:
             connection.events += events
             if last_event_id != connection.cursor:
                 connection.cursor = last_event_id
-                self._has_received_id = bool(last_event_id)
+                can_resume = bool(last_event_id) and is_sendable(last_event_id)
+                self._has_received_id = can_resume
 
     def rate(self, now: float, last_event_id: str) -> None:
         """A connection is over: progress, and only progress, begins a new streak."""
@@ -168,9 +189,10 @@ class Reconnection:
 
     def _may_resend(self, end: End) -> bool:
         """Whether sending the request again cannot do twice what was asked once."""
-        if self._may_repeat or self._has_received_id or not end.acted:
+        is_idempotent = end.method not in _NOT_IDEMPOTENT
+        if self._resend or is_idempotent or self._has_received_id or not end.acted:
             return True
-        return end.error.status in _ASKED_FOR_AGAIN
+        return end.error.status in _ASKED_FOR_AGAIN and not end.has_acted
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:

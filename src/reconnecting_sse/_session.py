@@ -23,7 +23,7 @@ from reconnecting_sse._callers import ask
 from reconnecting_sse._cursor import is_sendable
 from reconnecting_sse._decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse._errors import EventTooLarge, StreamEnded, StreamError, redacted
-from reconnecting_sse._reconnection import End, Reconnection, Wait
+from reconnecting_sse._reconnection import End, Failure, Reconnection, Wait
 from reconnecting_sse._stats import Counters
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class StreamSession:
         self._on_comment = on_comment
         self._gap_headers = tuple(name.lower() for name in gap_headers)
         self._adaptive = idle
+        self._method = method.upper()
         self._reconnection = Reconnection(
             policy, method=method, on_end=on_end, resend=resend
         )
@@ -130,34 +131,30 @@ class StreamSession:
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """The attempt got a response."""
+        self._method = answer.method or self._method
         if answer.is_event_stream:
             self._open(answer, now)
         elif answer.status == NO_CONTENT:
             self._finish("no content")
         else:
-            after = answer.retry_after(wall, self._longest_retry_after)
-            self._lost(End(refusal(answer, self._url), now, self.retry_ms, after))
+            self._lost(
+                End(
+                    refusal(answer, self._url),
+                    now,
+                    self.retry_ms,
+                    self._method,
+                    answer.retry_after(wall, self._longest_retry_after),
+                    has_acted=answer.has_acted,
+                )
+            )
 
-    def failed(
-        self,
-        error: StreamError,
-        now: float,
-        *,
-        acted: bool = True,
-        silent: bool = False,
-    ) -> None:
-        """The attempt, or the open connection, came to an error.
-
-        Args:
-            error: What happened.
-            now: When.
-            acted: Whether the server may have acted on the request.
-            silent: Whether the connection was given up for its silence.
-        """
-        if silent and self._adaptive is not None:
+    def failed(self, failure: Failure, now: float) -> None:
+        """The attempt, or the open connection, came to an error."""
+        if failure.silent and self._adaptive is not None:
             self._adaptive.expired()
-        too_large = self._overflow()
-        self._lost(End(too_large or error, now, self.retry_ms, acted=acted))
+        self._method = failure.method or self._method
+        error = self._overflow() or failure.error
+        self._lost(End(error, now, self.retry_ms, self._method, acted=failure.acted))
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
@@ -198,7 +195,7 @@ class StreamSession:
         try:
             events = decoder.feed(chunk)
         except EventTooLarge as error:
-            self.failed(error, now)
+            self.failed(Failure(error, acted=True), now)
             return []
         self._events_handed_out = len(events)
         if decoder.retry_ms is not None:
@@ -209,18 +206,22 @@ class StreamSession:
         assert self._on_comment is not None
         ask(self._on_comment, text)
 
-    def handed_over(self) -> None:
+    def handed_over(self, now: float) -> None:
         """All events of the last chunk were handed over: ID-only blocks count now."""
+        if self.state is not State.OPEN:  # its chunk was never decoded to the end
+            return
         self.last_event_id = self._decoder.last_event_id
         events, self._events_handed_out = self._events_handed_out, 0
         self._reconnection.received(events, self.last_event_id)
+        if self._decoder.has_overflowed:
+            self.ended(now)  # with the event that was too large, not cleanly
 
     def ended(self, now: float) -> None:
         """The body came to its proper end."""
         error = StreamEnded(
             f"the server ended the stream of {self._url}", url=self._url
         )
-        self.failed(error, now)
+        self.failed(Failure(error, acted=True), now)
 
     def _overflow(self) -> EventTooLarge | None:
         """The event that grew too large after the last ones that were handed over."""
@@ -284,7 +285,7 @@ class StreamSession:
 
     def _wait(self, end: End, wait: Wait) -> None:
         error, cause = end.error, type(end.error).__name__
-        self._last_error = error
+        self._last_error = _without_frames(error)
         self.state = State.WAITING
         self.wake_at = end.now + wait.delay
         self._count(cause)
@@ -315,3 +316,12 @@ class StreamSession:
 
     def _tell(self, fact: told.Lifecycle) -> None:
         self._notices.append(fact)
+
+
+def _without_frames(error: StreamError) -> StreamError:
+    """The error, to be kept: its tracebacks would hold the reader and his socket."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error

@@ -239,6 +239,7 @@ class ReconnectingEventSource:
             await self._wire.adrop()
         else:
             self._wire.drop()
+        self._subscription.finish()
 
     def __enter__(self) -> Self:
         self._check_face(is_async=False, instead="async with")
@@ -247,6 +248,7 @@ class ReconnectingEventSource:
     def __exit__(self, *_: object) -> None:
         self.close()
         self._wire.drop()
+        self._subscription.finish()
 
     async def __aenter__(self) -> Self:
         self._check_face(is_async=True, instead="with")

@@ -17,19 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import httpxr
 
-from reconnecting_sse._answer import Answer, answer_of
 from reconnecting_sse._bodies import async_body_of, body_of
 from reconnecting_sse._callers import CallersError
 from reconnecting_sse._client import is_live
 from reconnecting_sse._errors import BODY_LIMIT
 from reconnecting_sse._failures import cut_stream
-from reconnecting_sse._loop import Failure, Raised
+from reconnecting_sse._loop import Raised
 from reconnecting_sse._runners import run, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from reconnecting_sse._answer import Answer
     from reconnecting_sse._effects import Effects
+    from reconnecting_sse._reconnection import Failure
     from reconnecting_sse.lifecycle import Attempt
     from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
 
@@ -60,7 +61,7 @@ class SyncWire:
             return effects.failed(error, exchange)
         self.response = exchanged.response
         self._body = body_of(exchanged.response)
-        answer = answer_of(exchanged.response, refusal=exchanged.refusal)
+        answer = effects.answer(exchanged, exchange)
         if answer.is_event_stream:
             return answer
         return replace(answer, body=self._error_body(answer.status))
@@ -142,7 +143,7 @@ class AsyncWire:
         self.response = exchanged.response
         self._is_live = is_live(exchanged.transport)
         self._body = async_body_of(exchanged.response)
-        answer = answer_of(exchanged.response, refusal=exchanged.refusal)
+        answer = effects.answer(exchanged, exchange)
         if answer.is_event_stream:
             return answer
         return replace(answer, body=await self._error_body(answer.status))

@@ -110,6 +110,7 @@ async def _passed(upstream, writer, plan, reach):
         good, tail = (data, None) if knife is None else knife.cut(data)
         for byte in good[: max(dripped - sent, 0)]:
             writer.write(bytes((byte,)))
+            await writer.drain()
             await asyncio.sleep(0)  # the client may read it before the next one
         writer.write(good[max(dripped - sent, 0) :])
         sent += len(good)
