@@ -199,3 +199,8 @@ def test_threads_may_share_a_jar_that_is_being_changed():
     for thread in threads:
         thread.join(15)
     assert failures == []
+
+
+def test_a_cookie_of_the_callers_that_no_header_can_carry_stays_behind():
+    given = {"a": "x\x01y", "b": "2"}
+    assert sent_to(HOME, Cookies(CookieJar(), given, HOME)) == "b=2"

@@ -275,6 +275,7 @@ def test_a_rejected_certificate_raises_before_the_first_open_only(scene):
         httpxr.ReadError("x"),
         httpxr.RemoteProtocolError("x"),
         ConnectionResetError("x"),
+        TimeoutError("x"),
     ],
 )
 def test_failed_attempts_are_tried_again(scene, error):
@@ -290,6 +291,7 @@ def test_failed_attempts_are_tried_again(scene, error):
         httpxr.ReadTimeout("idle"),
         httpxr.RemoteProtocolError("x"),
         ConnectionResetError("x"),
+        TimeoutError("x"),
         RuntimeError("by whatever error"),
     ],
 )
@@ -786,3 +788,26 @@ def test_a_source_that_met_errors_is_freed_without_the_collector(monkeypatch, fa
         assert freed() is None
     finally:
         gc.enable()
+
+
+def test_an_errors_body_that_is_cut_is_kept_as_far_as_it_came(scene):
+    played = scene.play([Reply(404, (b"no such", reset()))])
+    assert played.error.body == b"no such"
+
+
+def test_leaving_the_block_within_a_callback_leaves_the_rest_to_the_reader(
+    monkeypatch,
+):
+    sources = []
+    options = {"on_comment": lambda _text: sources[0].__exit__(None, None, None)}
+    played = Played(monkeypatch, "sync", [stream(b": x\n" + A)], "GET", options)
+    sources.append(played.source)
+    played.consume()
+    assert played.trace.lines[-2:] == [("log", "stream.closed", "closed"), ("ended",)]
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_without_a_connection_there_is_no_silence_to_allow(monkeypatch, face):
+    played = Played(monkeypatch, face, [stream(A), Reply(204)], "GET", {})
+    played.source._wire.allow_silence(1.0)
+    assert played.consume().trace.events == ["a"]

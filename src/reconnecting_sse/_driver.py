@@ -156,7 +156,8 @@ class Subscription:
 
     def finish(self) -> None:
         """Tell that it is over, where no reader will; for its owner's own thread."""
-        if self.stop is not None and not self._reader:
+        assert self.stop is not None
+        if not self._reader:
             self.session.close(self.stop.reason)
             tell(self.session, self.wire)
             self._begin()

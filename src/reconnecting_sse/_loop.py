@@ -148,7 +148,7 @@ def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -
                 session.renewed("reconnect", now())
             case bytes():
                 session.ended(now())
-            case None:
+            case _:
                 session.woke()
     except CallersError as callers:
         session.raised(callers.error)

@@ -122,12 +122,12 @@ class Reconnection:
     def received(self, events: int, last_event_id: str) -> None:
         """Events were handed over, and the cursor is where they led it."""
         connection = self._connection
-        if connection is not None:
-            connection.events += events
-            if last_event_id != connection.cursor:
-                connection.cursor = last_event_id
-                can_resume = bool(last_event_id) and is_sendable(last_event_id)
-                self._has_received_id = can_resume
+        assert connection is not None
+        connection.events += events
+        if last_event_id != connection.cursor:
+            connection.cursor = last_event_id
+            can_resume = bool(last_event_id) and is_sendable(last_event_id)
+            self._has_received_id = can_resume
 
     def rate(self, now: float, last_event_id: str) -> None:
         """A connection is over: progress, and only progress, begins a new streak."""

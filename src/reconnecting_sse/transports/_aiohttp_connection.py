@@ -17,6 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from reconnecting_sse.transports._aiohttp_errors import ClosedError
 from reconnecting_sse.transports._aiohttp_link import Link
+from reconnecting_sse.transports._aiohttp_pieces import Pieces
 from reconnecting_sse.transports._aiohttp_protocols import HeadFirst
 from reconnecting_sse.transports._body import READ_SIZE
 
@@ -105,6 +106,7 @@ class Wire(Link):
         is_framed = head.chunked or aiohttp.hdrs.CONTENT_LENGTH in head.headers
         self.content, self._ends_by_close = content, not is_framed
         self._transport.set_protocol(protocol)
+        Pieces.take_over(content)
         return head
 
     @property
