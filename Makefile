@@ -3,8 +3,10 @@
 #
 #   make demo     a server that fails at random, and a source that lives through it
 #   make test     all tests; fails below full branch coverage
+#   make chaos    ten times 100,000 events through a proxy that breaks connections
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
+#   make bench    how fast they and we are, into docs/benchmarks.md
 #   make build    the wheel and the source distribution, into dist
 #   make clean    removes all that the others made
 #
@@ -17,6 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14 python
 ARGS ?=
+SEED ?=
 
 # The stamps: younger than what they were made from, or made again.
 READY := $(VENV)/.ready
@@ -27,7 +30,7 @@ DEVELOPMENT := $(VENV)/.development
 BENCH := .venv-bench
 PEERS := $(BENCH)/.peers
 
-.PHONY: help demo test check peers build clean
+.PHONY: help demo test chaos check peers bench build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +45,10 @@ test: $(DEVELOPMENT)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 
+# A seed that failed is replayed by   make chaos SEED=7
+chaos: $(DEVELOPMENT)
+	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
+
 # pyright looks for the package in the environment of the first python on the path.
 check: $(DEVELOPMENT)
 	$(BIN)/ruff format --check .
@@ -51,6 +58,9 @@ check: $(DEVELOPMENT)
 
 peers: $(PEERS)
 	$(BENCH)/bin/python -m benchmarks.peers $(ARGS)
+
+bench: $(PEERS)
+	@$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 build: $(DEVELOPMENT)
 	rm -rf dist

@@ -243,9 +243,22 @@ def test_a_heartbeats_period_becomes_the_idle_timeout(monkeypatch):
         set_to = []
         monkeypatch.setattr(played.source._wire, "allow_silence", set_to.append)
         played.consume()
-        assert set_to == [300, 300, 300, 300, 45, 45]
+        assert set_to == [300, 300, 300, 300, 300, 45, 45]
 
 
 def test_an_unknown_word_for_the_idle_timeout_is_refused(scene):
     with pytest.raises(ValueError, match="adaptive"):
         scene.play([], idle_timeout="auto")
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_slow_caller_is_not_taken_for_a_silent_server(monkeypatch, face):
+    script = [stream(*[A] * 20), Reply(204)]
+    played = Played(monkeypatch, face, script, "GET", {"idle_timeout": "adaptive"})
+
+    def dawdle(_source, _event):
+        played.clock.now += 60
+
+    played.consume(dawdle)
+    assert played.source._session.idle_timeout == 300
+    assert not played.source._session._adaptive._silences

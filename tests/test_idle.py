@@ -36,7 +36,7 @@ AT_ONCE = wait_fixed(0)
 def learnt(*silences):
     """A timeout that has seen these silences on one connection."""
     timeout, now = AdaptiveIdleTimeout(), 100.0
-    timeout.opened(now)
+    timeout.listening(now)
     for silence in silences:
         now += silence
         timeout.arrived(now)
@@ -69,7 +69,7 @@ def test_it_forgets_what_is_long_ago():
 
 def test_the_time_between_two_connections_is_no_silence():
     timeout = learnt(15, 15, 15)
-    timeout.opened(1_000.0)
+    timeout.listening(1_000.0)
     timeout.arrived(1_015.0)
     assert timeout.seconds == 45
 

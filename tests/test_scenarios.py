@@ -811,3 +811,37 @@ def test_without_a_connection_there_is_no_silence_to_allow(monkeypatch, face):
     played = Played(monkeypatch, face, [stream(A), Reply(204)], "GET", {})
     played.source._wire.allow_silence(1.0)
     assert played.consume().trace.events == ["a"]
+
+
+@pytest.mark.parametrize(
+    "script", [[stream(b"data: x\n\n", Interruption())], [Interruption()]]
+)
+def test_a_post_that_is_broken_off_from_outside_is_not_sent_again(scene, script):
+    played = scene.play([*script, stream(A)], *AGAIN, *AGAIN, method="POST")
+    assert isinstance(played.error, StreamInterrupted)
+    assert "resend=True" in str(played.error)
+    assert len(played.trace.of("request")) == 1
+    assert played.trace.lines[-1] == ("ended",)
+
+
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [(A, {}), (b"data: x\n\n", {"resend": True})],
+)
+def test_a_post_that_may_be_sent_again_goes_on(scene, body, options):
+    script = [stream(body, Interruption()), stream(B)]
+    played = scene.play(script, *AGAIN, method="POST", **options)
+    assert played.error is None
+    assert len(played.trace.of("request")) == 2
+
+
+def test_a_post_broken_off_before_it_was_sent_is_sent_later(scene):
+    broken_off = iter([True, False] * 2)
+
+    def prepare(request, _attempt):
+        if next(broken_off):
+            raise Interruption
+        return request
+
+    played = scene.play([stream(A)], *AGAIN, method="POST", prepare=prepare)
+    assert played.trace.events == ["a"]

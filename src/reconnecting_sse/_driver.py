@@ -136,7 +136,8 @@ class Subscription:
         """An exception came from outside: free the connection at once."""
         self.wire.drop()
         if self.stop is None:
-            self.session.interrupted(type(error).__name__, time.monotonic())
+            cause, now = type(error).__name__, time.monotonic()
+            self.session.interrupted(cause, now, method=self.wire.asked)
         else:
             self.session.close(self.stop.reason)
         tell(self.session, self.wire)

@@ -26,8 +26,8 @@ class AdaptiveIdleTimeout:
         self._silences: deque[float] = deque(maxlen=_REMEMBERED)
         self._last = 0.0
 
-    def opened(self, now: float) -> None:
-        """A connection begins; the time since the last one was no silence."""
+    def listening(self, now: float) -> None:
+        """A read begins; the time since the last one was the reader's own."""
         self._last = now
 
     def arrived(self, now: float) -> None:

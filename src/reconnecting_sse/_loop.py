@@ -86,15 +86,16 @@ def subscription(
 
     Yields calls to make, lists of events to hand over, and at most one ``Fail``.
     """
+    is_adaptive = session.idle_timeout is not None
     calls: dict[State, Call] = {
         State.CONNECTING: partial(_attempt, session, wire, now),
         State.WAITING: partial(_pause, session, wire, now),
-        State.OPEN: wire.read,
+        State.OPEN: partial(_listen, session, wire, now) if is_adaptive else wire.read,
     }
     while session.state is not State.CLOSED:
         outcome = yield calls[session.state]
         if isinstance(outcome, bytes) and outcome:
-            events = _received(session, wire, outcome, now)
+            events = _received(session, outcome, now)
             outcome = (yield events) if events else None
             if not isinstance(outcome, Stop):  # or the caller left some of them
                 session.handed_over(now())
@@ -115,21 +116,24 @@ def _attempt(session: StreamSession, wire: Wire, now: Clock) -> Any:
     return None if session.state is State.CLOSED else wire.open(attempt)
 
 
+def _listen(session: StreamSession, wire: Wire, now: Clock) -> Any:
+    """Read, for as long a silence as was learnt to be healthy."""
+    wire.allow_silence(session.listening(now()))
+    return wire.read()
+
+
 def _pause(session: StreamSession, wire: Wire, now: Clock) -> Any:
     return wire.sleep(session.wake_at - now())
 
 
 def _received(
-    session: StreamSession, wire: Wire, chunk: bytes, now: Clock
+    session: StreamSession, chunk: bytes, now: Clock
 ) -> list[ServerSentEvent]:
     try:
-        events = session.receive(chunk, now())
+        return session.receive(chunk, now())
     except CallersError as callers:
         session.raised(callers.error)
         return []
-    if session.idle_timeout is not None:
-        wire.allow_silence(session.idle_timeout)
-    return events
 
 
 def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -> None:

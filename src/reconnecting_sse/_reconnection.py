@@ -182,12 +182,12 @@ class Reconnection:
     def _verdict(self, state: ReconnectState, end: End) -> Verdict:
         on_end = self._on_end or ("finish" if self._finishes else None)
         verdict = self._policy.classify(state, on_end=on_end)
-        if verdict in (Verdict.FINISH, Verdict.RAISE) or self._may_resend(end):
+        if verdict in (Verdict.FINISH, Verdict.RAISE) or self.may_resend(end):
             return verdict
         is_end = isinstance(end.error, StreamEnded) and self._on_end is None
         return Verdict.FINISH if is_end else Verdict.RAISE
 
-    def _may_resend(self, end: End) -> bool:
+    def may_resend(self, end: End) -> bool:
         """Whether sending the request again cannot do twice what was asked once."""
         is_idempotent = end.method not in _NOT_IDEMPOTENT
         if self._resend or is_idempotent or self._has_received_id or not end.acted:

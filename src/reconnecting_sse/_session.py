@@ -22,7 +22,13 @@ from reconnecting_sse._answer import refusal
 from reconnecting_sse._callers import ask
 from reconnecting_sse._cursor import is_sendable
 from reconnecting_sse._decoder import MAX_EVENT_BYTES, EventStreamDecoder
-from reconnecting_sse._errors import EventTooLarge, StreamEnded, StreamError, redacted
+from reconnecting_sse._errors import (
+    EventTooLarge,
+    StreamEnded,
+    StreamError,
+    StreamInterrupted,
+    redacted,
+)
 from reconnecting_sse._reconnection import End, Failure, Reconnection, Wait
 from reconnecting_sse._stats import Counters
 
@@ -104,6 +110,12 @@ class StreamSession:
         """The idle timeout that was learnt, or None where it is fixed."""
         return None if self._adaptive is None else self._adaptive.seconds
 
+    def listening(self, now: float) -> float:
+        """A read begins; the silence that is healthy, as far as it was learnt."""
+        assert self._adaptive is not None
+        self._adaptive.listening(now)
+        return self._adaptive.seconds
+
     # ------------------------------------------------------------------ attempts
 
     def connecting(self, now: float) -> told.Attempt:
@@ -165,8 +177,6 @@ class StreamSession:
             max_event_bytes=self._max_event_bytes,
             on_comment=self._on_comment and self._comment,
         )
-        if self._adaptive is not None:
-            self._adaptive.opened(now)
         self._tell(told.Opened(url=self._url, status=answer.status))
         resumed_after = answer.position(self._gap_headers)
         if self._asked_for and resumed_after not in (None, self._asked_for):
@@ -239,11 +249,27 @@ class StreamSession:
         if self.state is State.WAITING:
             self.state = State.CONNECTING
 
-    def interrupted(self, cause: str, now: float) -> None:
+    def interrupted(self, cause: str, now: float, *, method: str | None) -> None:
         """A call was broken off from outside, by cancellation or a signal.
 
         Nobody failed: the next attempt is due at once, a wait goes on where it was.
+        Unless it would do twice what was asked once: then it is over.
+
+        Args:
+            cause: What broke it off.
+            now: When.
+            method: What the server may have acted on already; None for nothing.
         """
+        if method is not None and self.state in (State.CONNECTING, State.OPEN):
+            error = StreamInterrupted(
+                f"{cause} broke off the {method} to {self._url}; it is not sent again,"
+                " as the server may have acted on it: pass resend=True if it may be",
+                url=self._url,
+            )
+            end = End(error, now, self.retry_ms, method)
+            if not self._reconnection.may_resend(end):
+                self._fail(error)
+                return
         if self.state is State.OPEN:
             self.renewed(cause, now)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse._answer import Answer
     from reconnecting_sse._effects import Effects
+    from reconnecting_sse._exchange import Exchange
     from reconnecting_sse._reconnection import Failure
     from reconnecting_sse.lifecycle import Attempt
     from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
@@ -46,14 +47,16 @@ class SyncWire:
     def __init__(self, effects: Effects) -> None:
         self._effects = effects
         self._body: LiveBody | None = None
+        self._exchange: Exchange | None = None
         self.tell = effects.tell
         self.response: httpxr.Response | None = None
 
     def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
-        effects = self._effects
+        effects, self._exchange = self._effects, None
         try:
             exchange, steps = effects.exchange(attempt, is_async=False)
+            self._exchange = exchange
             exchanged = run(steps)
         except CallersError as callers:
             return Raised(callers.error)
@@ -107,6 +110,11 @@ class SyncWire:
         finally:
             signal.attach(None)
 
+    @property
+    def asked(self) -> str | None:
+        """The method that a server may have seen of this attempt, or None."""
+        return asked_of(self._exchange)
+
     def allow_silence(self, seconds: float) -> None:
         """From the next read on, this is the longest silence."""
         if self._body is not None:
@@ -127,14 +135,16 @@ class AsyncWire:
         self._effects = effects
         self._body: AsyncLiveBody | None = None
         self._is_live = True
+        self._exchange: Exchange | None = None
         self.tell = effects.tell
         self.response: httpxr.Response | None = None
 
     async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
-        effects = self._effects
+        effects, self._exchange = self._effects, None
         try:
             exchange, steps = effects.exchange(attempt, is_async=True)
+            self._exchange = exchange
             exchanged = await run_async(steps, self._guard)
         except CallersError as callers:
             return Raised(callers.error)
@@ -185,6 +195,11 @@ class AsyncWire:
         with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
             await self._guard(asyncio.sleep(max(delay, 0.0)))
 
+    @property
+    def asked(self) -> str | None:
+        """The method that a server may have seen of this attempt, or None."""
+        return asked_of(self._exchange)
+
     def allow_silence(self, seconds: float) -> None:
         """From the next read on, this is the longest silence."""
         if self._body is not None:
@@ -229,3 +244,8 @@ def _soon(loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout) -> None:
 
     with suppress(RuntimeError):  # the loop is closed: nobody waits
         loop.call_soon_threadsafe(expire)
+
+
+def asked_of(exchange: Exchange | None) -> str | None:
+    """The exchange's method, once a server may have seen it."""
+    return exchange.method if exchange is not None and exchange.has_sent else None
