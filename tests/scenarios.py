@@ -193,6 +193,7 @@ class Played:
             client: Any = httpxr.Client(transport=SyncTransport(server))
         else:
             client = httpxr.AsyncClient(transport=AsyncTransport(server))
+        self.client = client
         options = {"logger": Recorder(self.trace), **options}
         self.source = ReconnectingEventSource(client, method, URL, **options)
         self.source._wire.sleep = self._sleep if face == "sync" else self._asleep

@@ -212,3 +212,10 @@ def test_resume_with_query_puts_the_id_into_the_url_once_there_is_one():
     resumed = prepare(request, attempt("a&b"))
     assert resumed.url.rstrip("?") == URL
     assert resumed.params == [("lastEventID", "a&b")]
+
+
+def test_a_requests_repr_shows_no_secret():
+    keywords = {"cookies": {"a": "SECRET"}, "auth": ("u", "SECRET"), "json": "SECRET"}
+    url = "http://u:SECRET@feed.test/?token=SECRET"
+    request = request_of("POST", url, keywords)
+    assert repr(request) == "<StreamRequest POST http://feed.test/?token=***>"

@@ -139,3 +139,22 @@ def test_stats_count_what_was_handed_over(scene):
 
     scene.play([stream(b"data: a\n\ndata: b\n\n"), Reply(204)], look)
     assert seen[:2] == [("open", 1, 0), ("open", 2, 0)]
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "header_timeout", "idle_timeout"])
+def test_a_timeout_is_a_time(name):
+    for never in (None, float("inf"), 1e12):
+        assert source_of(**{name: never}).state == "connecting"
+    for wrong in (float("nan"), -1.0):
+        with pytest.raises(ValueError, match=f"{name}="):
+            source_of(**{name: wrong})
+
+
+@pytest.mark.parametrize("name", ["until", "on_comment", "on_lifecycle", "on_gap"])
+def test_a_callback_that_cannot_be_called_plainly_is_refused(name):
+    async def coroutine_function(_):
+        pass
+
+    for wrong in (coroutine_function, 5):
+        with pytest.raises(TypeError, match=f"{name}="):
+            source_of(**{name: wrong})

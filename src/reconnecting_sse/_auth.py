@@ -84,6 +84,12 @@ class Flow:
             return _next_of(self._flow, response)
         return _sent(self._flow, response)
 
+    def close(self) -> Any:
+        """End the flow early: what it holds over a request is let go of."""
+        if isinstance(self._flow, AsyncGenerator):
+            return self._flow.aclose()
+        return getattr(self._flow, "close", lambda: None)()
+
     async def _first_of(self, flow: AsyncGenerator[Any, Any]) -> Any:
         async for request in flow:
             return self._checked(request)

@@ -7,6 +7,7 @@ what is being done; so the one must never be mistaken for the other.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ class CallersError(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Whether calling it would give something to await, as far as can be seen."""
+    called = getattr(function, "__call__", None)  # noqa: B004  (an object's own)
+    return any(map(inspect.iscoroutinefunction, (function, called)))
 
 
 def ask(

@@ -62,7 +62,7 @@ def _check(
     try:
         if is_gap is not None and is_gap(event):
             subscription.session.gap(TOLD_BY_AN_EVENT)
-            tell(subscription.session, subscription.wire)
+            _tell(subscription)
         is_last = until is not None and until(event)
     except BaseException as error:
         subscription.put_back(event)  # it was not handed over
@@ -71,3 +71,12 @@ def _check(
         raise
     if is_last:
         subscription.end("until")
+
+
+def _tell(subscription: Subscription) -> None:
+    """Tell of a gap at once; whoever is told may raise, and so end it."""
+    session = subscription.session
+    tell(session, subscription.wire)
+    error, session.error = session.error, None
+    if error is not None:
+        raise error

@@ -12,8 +12,7 @@ from reconnecting_sse._bodies import is_whole
 from reconnecting_sse._callers import ask
 from reconnecting_sse._client import ClientSettings, Transports
 from reconnecting_sse._exchange import Exchange
-from reconnecting_sse._failures import PERMANENT, failed_attempt
-from reconnecting_sse._loop import Raised
+from reconnecting_sse._failures import failed_attempt
 from reconnecting_sse._request import resuming
 from reconnecting_sse.transports._abort import ABORT, AbortSignal
 
@@ -66,13 +65,12 @@ class Effects:
         prepare = partial(self.prepare, request, attempt)
         return exchange, exchange.run(request, prepare)
 
-    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure | Raised:
+    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure:
         """What an attempt's error means to the loop."""
-        if isinstance(error, PERMANENT):
-            return Raised(error)
         is_substituted = self.transports.has_substituted
         failure = failed_attempt(error, self.url, substituted=is_substituted)
-        acted = exchange.has_acted or (failure.acted and exchange.has_sent)
+        may_have_acted = failure.acted and exchange.has_sent
+        acted = exchange.has_acted or exchange.is_answered or may_have_acted
         return replace(failure, acted=acted, method=exchange.method)
 
     def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:

@@ -38,6 +38,7 @@ class Exchange:
     Attributes:
         has_sent: Whether a server may have seen a request of it.
         has_acted: Whether one has acted, whatever became of the redirect.
+        is_answered: Whether its last request was answered.
         method: The first request's.
     """
 
@@ -51,6 +52,7 @@ class Exchange:
     ) -> None:
         self.has_sent = False
         self.has_acted = False
+        self.is_answered = False
         self.method = ""
         self._client = client
         self._transports = transports
@@ -133,12 +135,17 @@ class Exchange:
         if self._auth is None or not self._hop.is_trusted:
             return (yield from self._sent(request))
         flow = yield partial(Flow, self._auth, request, is_async=self._is_async)
+        return (yield from _or_else(flow.close, self._by_flow(flow)))
+
+    def _by_flow(self, flow: Flow) -> Steps:
+        """One hop's requests as the auth flow makes them."""
         request = yield _call_of(flow, flow.first)
         while True:
             self._complete(request)
             exchanged = yield from self._sent(request)
             followed = self._followed_up(flow, exchanged)
-            exchanged, request = yield from _or_free(exchanged.response, followed)
+            free = Free(exchanged.response)
+            exchanged, request = yield from _or_else(free, followed)
             if request is None:
                 return exchanged
             yield Free(exchanged.response)
@@ -184,10 +191,11 @@ class Exchange:
         transport = ask(self._transports.find, request.url)
         if not self._transports.decodes(transport):
             request.headers.setdefault("Accept-Encoding", "identity")
-        self.has_sent = True
+        self.has_sent, self.is_answered = True, False
         response = yield Send(transport, request)
+        self.is_answered = True
         _attach(response, request)
-        yield from _or_free(response, self._received(response, request))
+        yield from _or_else(Free(response), self._received(response, request))
         return Exchanged(response, transport)
 
     def _received(self, response: httpxr.Response, request: httpxr.Request) -> Steps:
@@ -196,14 +204,14 @@ class Exchange:
             yield partial(hook, response)
 
 
-def _or_free(response: httpxr.Response, steps: Steps) -> Steps:
-    """The steps; if one of them raises, nobody needs the response any more."""
+def _or_else(cleanup: Call, steps: Steps) -> Steps:
+    """The steps; if one of them raises, what they worked on is no longer needed."""
     try:
         return (yield from steps)
     except GeneratorExit:  # nobody makes calls any more: not even this one
         raise
     except BaseException:
-        yield Free(response)
+        yield cleanup
         raise
 
 

@@ -5,14 +5,13 @@ Pure: strategies are asked here and nowhere else.
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
-from reconnecting_sse._callers import CallersError
+from reconnecting_sse._callers import CallersError, is_coroutine_function
 from reconnecting_sse._errors import (
     CertificateRejected,
     EventTooLarge,
@@ -89,10 +88,7 @@ class ReconnectPolicy:
     def __post_init__(self) -> None:
         for name in ("wait", "stop", "retry"):
             strategy = getattr(self, name)
-            called = getattr(strategy, "__call__", None)  # noqa: B004  (its type)
-            if inspect.iscoroutinefunction(strategy) or inspect.iscoroutinefunction(
-                called
-            ):
+            if is_coroutine_function(strategy):
                 raise TypeError(
                     f"{name}= is a coroutine function; reconnection strategies are"
                     " plain functions on either face"

@@ -74,8 +74,8 @@ class Wait:
 @dataclass(slots=True)
 class _Connection:
     opened_at: float
-    asked_for: str
     cursor: str
+    has_moved: bool = False
     events: int = 0
 
 
@@ -112,7 +112,7 @@ class Reconnection:
 
     def opened(self, now: float, last_event_id: str) -> tuple[int, float] | None:
         """A stream is open; the failed attempts and seconds it took to recover."""
-        self._connection = _Connection(now, last_event_id, last_event_id)
+        self._connection = _Connection(now, last_event_id)
         was_open, self._was_open = self._was_open, True
         streak = self._streak
         if streak is None or not was_open or not streak.ends:
@@ -125,7 +125,7 @@ class Reconnection:
         assert connection is not None
         connection.events += events
         if last_event_id != connection.cursor:
-            connection.cursor = last_event_id
+            connection.cursor, connection.has_moved = last_event_id, True
             can_resume = bool(last_event_id) and is_sendable(last_event_id)
             self._has_received_id = can_resume
 
@@ -136,7 +136,8 @@ class Reconnection:
             return
         lasted = now - connection.opened_at
         if (
-            last_event_id != connection.asked_for
+            connection.has_moved
+            or last_event_id != connection.cursor
             or (connection.events and lasted >= PROGRESS_WITH_EVENTS)
             or lasted >= PROGRESS_WITHOUT_EVENTS
         ):

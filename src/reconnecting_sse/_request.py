@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse._errors import redacted
+
 if TYPE_CHECKING:
     from reconnecting_sse.lifecycle import Attempt
 
@@ -33,7 +35,7 @@ class _Inherit:
 INHERIT = _Inherit()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StreamRequest:
     """A request about to be sent, in the terms of ``connect_sse``; immutable.
 
@@ -58,6 +60,10 @@ class StreamRequest:
     extensions: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS
+
+    def __repr__(self) -> str:
+        # The rest may hold secrets, and what is not shown cannot be logged.
+        return f"<StreamRequest {self.method} {redacted(self.url)}>"
 
     def with_headers(self, headers: Mapping[str, str]) -> StreamRequest:
         """The same request, with these headers in the place of its own by name."""

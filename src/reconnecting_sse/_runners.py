@@ -13,6 +13,7 @@ from reconnecting_sse._bodies import async_body_of, body_of
 from reconnecting_sse._callers import CallersError
 from reconnecting_sse._calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse._client import is_live
+from reconnecting_sse._failures import PERMANENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -111,6 +112,8 @@ def _as_seen(error: BaseException, call: Call) -> BaseException:
     is_send = isinstance(call, Send)
     if is_send and isinstance(error, OSError):
         return _network_error(error)  # a foreign wire's; ours let none through
+    if is_send and isinstance(error, PERMANENT):
+        return CallersError(error)
     is_outside = _is_own(call) or isinstance(call, (ReadAll, Free))
     if is_outside or isinstance(error, httpxr.HTTPError):
         return error

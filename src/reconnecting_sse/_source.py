@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import partial
 from operator import length_hint
@@ -9,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconnecting_sse import _log
+from reconnecting_sse._callers import is_coroutine_function
 from reconnecting_sse._checks import GapWatch, check_of
 from reconnecting_sse._client import Transports, is_async
 from reconnecting_sse._cursor import checked_id
@@ -149,6 +151,8 @@ class ReconnectingEventSource:
         )
         if on_end not in (None, "reconnect", "finish"):
             raise ValueError(f'on_end= is "reconnect" or "finish", not {on_end!r}')
+        _check_plain(until=until, on_comment=on_comment, on_lifecycle=on_lifecycle)
+        _check_plain(on_gap=on_gap)
         gaps = GapWatch(on_gap) if callable(on_gap) else on_gap
         adaptive, silence = _idle(idle_timeout)
         self._session = StreamSession(
@@ -164,7 +168,11 @@ class ReconnectingEventSource:
             idle=adaptive,
         )
         signal = AbortSignal()
-        timeouts = Timeouts(connect_timeout, header_timeout, silence)
+        timeouts = Timeouts(
+            _seconds("connect_timeout", connect_timeout),
+            _seconds("header_timeout", header_timeout),
+            _seconds("idle_timeout", silence),
+        )
         effects = Effects(
             client=client,
             transports=Transports(client),
@@ -315,6 +323,24 @@ def _idle(
         )
     adaptive = AdaptiveIdleTimeout()
     return adaptive, adaptive.seconds
+
+
+def _seconds(name: str, value: float | None) -> float | None:
+    if value is None or value > threading.TIMEOUT_MAX:
+        return None
+    if not value >= 0:  # nor NaN
+        raise ValueError(f"{name}= is seconds or None, not {value}")
+    return value
+
+
+def _check_plain(**functions: object) -> None:
+    for name, function in functions.items():
+        if is_coroutine_function(function):
+            raise TypeError(f"{name}= is a coroutine function: it is never awaited")
+        if not (
+            function is None or callable(function) or isinstance(function, GapWatch)
+        ):
+            raise TypeError(f"{name}= must be callable, not {function!r}")
 
 
 def _check_repeatable(content: object) -> None:
