@@ -44,14 +44,14 @@ class Lasts:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; a body's piece is bytes, ``Lasts``, or an exception that cuts it."""
+    """An answer; a body's piece is bytes, ``Lasts``, a call, or what cuts it off."""
 
     status: int = 200
-    body: tuple[bytes | Lasts | BaseException, ...] = ()
+    body: tuple[bytes | Lasts | BaseException | Callable[[], object], ...] = ()
     headers: tuple[tuple[str, str], ...] = tuple(STREAM)
 
 
-def stream(*body: bytes | Lasts | BaseException) -> Reply:
+def stream(*body: bytes | Lasts | BaseException | Callable[[], object]) -> Reply:
     return Reply(body=body)
 
 
@@ -131,6 +131,8 @@ class Server:
                 self._clock.now += piece.seconds
             elif isinstance(piece, BaseException):
                 raise piece
+            elif callable(piece):
+                piece()
             else:
                 yield piece
 
