@@ -471,3 +471,21 @@ def test_a_subclass_with_an_async_flow_of_its_own_is_asked_for_it():
             yield bearer(request, "own")
 
     assert authorizations(ASYNC, auth=Own()) == ["Bearer own"]
+
+
+@on_both_faces
+def test_a_flow_is_shown_a_bounded_part_of_an_endless_body(face):
+    shown = []
+
+    class Curious(httpxr.Auth):
+        requires_response_body = True
+
+        def auth_flow(self, request):
+            answer = yield request
+            shown.append(len(answer.content))
+            yield request
+
+    piece = b"x" * 65536
+    endless = reply(401, body=[piece] * 1000, headers=())
+    authorizations(face, endless, reply(), auth=Curious())
+    assert shown == [1024 * 1024]

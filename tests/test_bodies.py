@@ -231,3 +231,24 @@ def test_a_generator_that_is_being_read_cannot_be_closed_but_its_stream_is():
     body = Body(SYNC, stream).body
     assert body.read() == b"a"
     assert stream.closed
+
+
+def test_closing_a_foreign_body_beside_its_reader_leaves_the_rest_to_him():
+    async def main():
+        waiting = asyncio.Event()
+
+        async def pieces():
+            waiting.set()
+            await asyncio.Event().wait()
+            yield b"never"
+
+        response = httpxr.Response(200, stream=pieces())
+        body = async_body_of(response)
+        reading = asyncio.create_task(body.read())
+        await waiting.wait()
+        await body.aclose()
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+
+    asyncio.run(main())

@@ -87,6 +87,8 @@ def test_an_error_keeps_at_most_a_kilobyte_of_the_body_and_no_credential():
         ("http://h/?to=http://u:p@x/", "http://h/?to=***"),
         ("/a?b=c", "/a?b=***"),
         ("http://h/#u:p@x", "http://h/"),
+        (" http://user:secret@h/", "http://h/"),
+        ("ht\ttp://user:secret@h/", "http://h/"),
         ("", ""),
     ],
 )
@@ -157,6 +159,8 @@ class Own(StreamError):
         ("http://host:80/a@b?c=d", "http://host:80/a@b?c=***"),
         ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
         ("/events?a=b", "/events?a=***"),
+        (" http://user:secret@h/", "http://h/"),
+        ("ht\ttp://user:secret@h/", "http://h/"),
         ("", ""),
     ],
 )

@@ -306,7 +306,11 @@ def test_an_auth_flow_lets_go_of_what_it_holds_when_an_attempt_fails(
 @pytest.mark.parametrize("face", ["sync", "async"])
 def test_a_clean_end_during_a_reconnect_is_no_wait(monkeypatch, face):
     sources = []
-    script = [stream(A, lambda: sources[0].reconnect()), stream(B), Reply(204)]
+
+    def reconnect():
+        sources[0].reconnect()
+
+    script = [stream(A, reconnect), stream(B), Reply(204)]
     played = Played(monkeypatch, face, script, "GET", {})
     sources.append(played.source)
     played.consume(lambda _source, event: event.data == "b")

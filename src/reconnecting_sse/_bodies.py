@@ -125,7 +125,8 @@ class AsyncIteratedBody(AsyncLiveBody):
         for part in (self._iterator, self._stream):
             aclose = getattr(part, "aclose", None)
             if aclose is not None:
-                await aclose()
+                with suppress(RuntimeError):  # one that is read right now ends anyway
+                    await aclose()
         self.close()
 
 

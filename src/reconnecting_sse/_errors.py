@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*")
+_NO_PART_OF_A_URL = re.compile(r"[\x00-\x20\x7f]")
 _AUTHORITY_END = re.compile(r"[/?#]")
 _BAD_PORT = re.compile(r":[0-9]*[^0-9\]:]")
 
@@ -36,6 +37,7 @@ BODY_LIMIT = 1024
 
 def redacted(url: str) -> str:
     """The URL as errors and logs may show it: no userinfo, no query values."""
+    url = _NO_PART_OF_A_URL.sub("", url)  # a parser may look over them
     match = _SCHEME.match(url)
     assert match is not None  # it matches nothing, too
     scheme, rest = match[0], url[match.end() :]

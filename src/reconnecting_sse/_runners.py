@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reconnecting_sse._calls import Call, Steps
+    from reconnecting_sse.transports._body import AsyncLiveBody, LiveBody
+
+
+WHOLE_BODY_LIMIT = 1024 * 1024
+"""Bytes of an answer, at the least, that an auth flow is shown; the rest is not."""
+
+WHOLE_BODY_SILENCE = 10.0
+"""Seconds of silence after which an answer that an auth flow wants is given up."""
 
 
 def run(steps: Steps) -> Exchanged:
@@ -71,7 +79,7 @@ def _make(call: Call) -> Any:
         case Send(transport, request):
             return transport.handle_request(request)
         case ReadAll(response):
-            return b"".join(body_of(response))
+            return _read_all(body_of(response))
         case Free(response):
             return body_of(response).close()
         case InThread(blocking):
@@ -91,7 +99,7 @@ def _make_async(call: Call) -> Any:
         case Send(transport, request):
             return transport.handle_async_request(request)
         case ReadAll(response):
-            return _read_all(response)
+            return _read_all_async(async_body_of(response))
         case Free(response):
             return async_body_of(response).aclose()
         case InThread(blocking):
@@ -99,8 +107,24 @@ def _make_async(call: Call) -> Any:
     return call()
 
 
-async def _read_all(response: httpxr.Response) -> bytes:
-    return b"".join([chunk async for chunk in async_body_of(response)])
+def _read_all(body: LiveBody) -> bytes:
+    body.read_timeout = WHOLE_BODY_SILENCE
+    whole = bytearray()
+    for chunk in body:
+        whole += chunk
+        if len(whole) >= WHOLE_BODY_LIMIT:
+            break
+    return bytes(whole)
+
+
+async def _read_all_async(body: AsyncLiveBody) -> bytes:
+    body.read_timeout = WHOLE_BODY_SILENCE
+    whole = bytearray()
+    async for chunk in body:
+        whole += chunk
+        if len(whole) >= WHOLE_BODY_LIMIT:
+            break
+    return bytes(whole)
 
 
 def _is_own(call: Call) -> bool:
