@@ -61,6 +61,7 @@ class EventStreamDecoder:
         last_event_id: The ID in force after the last blank line.
         retry_ms: The reconnection time from the last valid ``retry``, None before one;
             larger than 10**100 counts as 10**100.
+        has_overflowed: Whether the next call raises, as an event grew too large.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class EventStreamDecoder:
         self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
         self._limit = math.inf if max_event_bytes is None else max_event_bytes
-        self.has_overflowed = False
+        self.has_overflowed: bool = False
         self._on_comment = on_comment
         # A BOM cut short at the very start; None once the stream has begun.
         self._start: bytes | None = b""
