@@ -57,7 +57,7 @@ def much_of(unit, size=MUCH):
 def test_what_counts_for_nothing_is_read_without_end(face, unit):
     is_line = unit.strip(b"\r\n") != unit
     # Lines take their time; those that are not blank are ten times as large if kept.
-    size = (2 * MIB if unit.isspace() else MIB) if is_line else MUCH
+    size = (MIB if unit.isspace() else MIB // 2) if is_line else MUCH
     answer = much_of(unit, size)
     with poured(face, answer, max_event_bytes=SMALL) as (server, read):
         assert data_of(read(1)) == ["the end"]
