@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpxr
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reconnecting_sse._answer import Answer
+    from reconnecting_sse._calls import Exchanged
     from reconnecting_sse._effects import Effects
     from reconnecting_sse._exchange import Exchange
     from reconnecting_sse._reconnection import Failure
@@ -40,16 +41,44 @@ ERROR_BODY_SECONDS = 1.0
 
 _NO_BODY = frozenset({204, 304})
 
+_Body = TypeVar("_Body", "LiveBody", "AsyncLiveBody")
 
-class SyncWire:
-    """The sync face's calls; each blocks its caller's thread."""
+
+class _Wire(Generic[_Body]):
+    """What the faces have in common: the calls that wait for nothing."""
 
     def __init__(self, effects: Effects) -> None:
         self._effects = effects
-        self._body: LiveBody | None = None
+        self._body: _Body | None = None
         self._exchange: Exchange | None = None
         self.tell = effects.tell
         self.response: httpxr.Response | None = None
+
+    @property
+    def asked(self) -> str | None:
+        """The method that a server may have seen of this attempt, or None."""
+        exchange = self._exchange
+        return exchange.method if exchange is not None and exchange.has_sent else None
+
+    def allow_silence(self, seconds: float) -> None:
+        """From the next read on, this is the longest silence."""
+        if self._body is not None:
+            self._body.read_timeout = seconds
+
+    def drop(self) -> None:
+        """Free the connection."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
+            self._effects.signal.attach(None)
+
+    def _took(self, exchanged: Exchanged, exchange: Exchange, body: _Body) -> Answer:
+        self.response, self._body = exchanged.response, body
+        return self._effects.answer(exchanged, exchange)
+
+
+class SyncWire(_Wire["LiveBody"]):
+    """The sync face's calls; each blocks its caller's thread."""
 
     def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
@@ -62,9 +91,7 @@ class SyncWire:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
             return effects.failed(error, exchange)
-        self.response = exchanged.response
-        self._body = body_of(exchanged.response)
-        answer = effects.answer(exchanged, exchange)
+        answer = self._took(exchanged, exchange, body_of(exchanged.response))
         if answer.is_event_stream:
             return answer
         return replace(answer, body=self._error_body(answer.status))
@@ -110,34 +137,11 @@ class SyncWire:
         finally:
             signal.attach(None)
 
-    @property
-    def asked(self) -> str | None:
-        """The method that a server may have seen of this attempt, or None."""
-        return asked_of(self._exchange)
 
-    def allow_silence(self, seconds: float) -> None:
-        """From the next read on, this is the longest silence."""
-        if self._body is not None:
-            self._body.read_timeout = seconds
-
-    def drop(self) -> None:
-        """Free the connection."""
-        body, self._body = self._body, None
-        if body is not None:
-            body.close()
-            self._effects.signal.attach(None)
-
-
-class AsyncWire:
+class AsyncWire(_Wire["AsyncLiveBody"]):
     """The async face's calls; each runs in its caller's own task."""
 
-    def __init__(self, effects: Effects) -> None:
-        self._effects = effects
-        self._body: AsyncLiveBody | None = None
-        self._is_live = True
-        self._exchange: Exchange | None = None
-        self.tell = effects.tell
-        self.response: httpxr.Response | None = None
+    _is_live = True
 
     async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
@@ -150,10 +154,8 @@ class AsyncWire:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
             return effects.failed(error, exchange)
-        self.response = exchanged.response
         self._is_live = is_live(exchanged.transport)
-        self._body = async_body_of(exchanged.response)
-        answer = effects.answer(exchanged, exchange)
+        answer = self._took(exchanged, exchange, async_body_of(exchanged.response))
         if answer.is_event_stream:
             return answer
         return replace(answer, body=await self._error_body(answer.status))
@@ -195,23 +197,6 @@ class AsyncWire:
         with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
             await self._guard(asyncio.sleep(max(delay, 0.0)))
 
-    @property
-    def asked(self) -> str | None:
-        """The method that a server may have seen of this attempt, or None."""
-        return asked_of(self._exchange)
-
-    def allow_silence(self, seconds: float) -> None:
-        """From the next read on, this is the longest silence."""
-        if self._body is not None:
-            self._body.read_timeout = seconds
-
-    def drop(self) -> None:
-        """Free the connection."""
-        body, self._body = self._body, None
-        if body is not None:
-            body.close()
-            self._effects.signal.attach(None)
-
     async def adrop(self) -> None:
         """Free the connection and wait until its socket is gone."""
         body, self._body = self._body, None
@@ -244,8 +229,3 @@ def _soon(loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout) -> None:
 
     with suppress(RuntimeError):  # the loop is closed: nobody waits
         loop.call_soon_threadsafe(expire)
-
-
-def asked_of(exchange: Exchange | None) -> str | None:
-    """The exchange's method, once a server may have seen it."""
-    return exchange.method if exchange is not None and exchange.has_sent else None
