@@ -71,9 +71,10 @@ class Run:
         )
         self.log.source = self.source
         self._mark("start")
-        consumer = self.consumer = Consumer(
-            self.face, self.source, changed=self.changed, on_event=self._mark_event
-        )
+        with self.changed:  # its first event waits until its name is known here
+            consumer = self.consumer = Consumer(
+                self.face, self.source, changed=self.changed, on_event=self._mark_event
+            )
         self.is_held = self._close_when(self.case["close_when"])
         limit = LIMIT if self.case["close_when"] is None else PROMPT
         self.has_ended = consumer.ended_within(limit)

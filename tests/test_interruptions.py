@@ -106,6 +106,7 @@ class Interruption(BaseException):
     pass
 
 def interrupt(*_):
+    signal.setitimer(signal.ITIMER_REAL, 0)
     raise Interruption
 
 class Unheard:  # no lock that an interruption could leave locked

@@ -113,14 +113,18 @@ class EventStreamDecoder:
         chunk = self._with_lf(chunk)
         end = chunk.rfind(b"\n") + 1
         if end:
-            lines = chunk[:end]
-            if self._line:
-                self._line.extend(lines)
-                lines = bytes(self._line)
-                self._line.clear()
-            self._read_lines(lines, events)
+            self._read_lines(self._completed(chunk, end), events)
         if end < len(chunk):
             self._hold(chunk[end:])
+
+    def _completed(self, chunk: bytes, end: int) -> bytes:
+        """The lines that end in the chunk, the first one whole."""
+        if not self._line:
+            return chunk[:end]
+        self._line.extend(memoryview(chunk)[:end])
+        lines = bytes(self._line)
+        self._line.clear()
+        return lines
 
     def _read_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
         # Where the lines together fit, none of the events among them is too large.
