@@ -133,14 +133,23 @@ def _send_signal(reached):
         os.kill(os.getpid(), signal.SIGUSR1)
 
 
-def child(face, script, *urls):
-    """A process that runs the script, and in which every warning is an error."""
+def child(face, script, *urls, is_traced=True):
+    """A process that runs the script, and in which every warning is an error.
+
+    What traces its lines takes locks between any two of them: an exception that may
+    land anywhere would leave them locked.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if is_traced or not name.startswith("COVERAGE_")
+    }
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-W", "error", "-c", script, face, *urls],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=inherited | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
 
 

@@ -144,7 +144,7 @@ print(cursor)
 def test_signals_at_any_moment_neither_end_the_stream_nor_lose_what_was_not_taken():
     with (
         ScriptedServer(_batches) as server,
-        child("sync", SIGNALLED, server.url) as process,
+        child("sync", SIGNALLED, server.url, is_traced=False) as process,
     ):
         try:
             cursor, errors = process.communicate(timeout=LIMIT)

@@ -19,6 +19,7 @@ from reconnecting_sse._fastpath import read_simple_blocks
 from reconnecting_sse._fields import (
     COMMENT_BYTES,
     comment_text,
+    lines_of,
     milliseconds,
     text_of,
     value_of,
@@ -148,7 +149,7 @@ class EventStreamDecoder:
         return is_deaf or not (lines.startswith(b":") or b"\n:" in lines)
 
     def _read_line_by_line(self, lines: bytes, events: list[ServerSentEvent]) -> None:
-        for line in lines.split(b"\n")[:-1]:
+        for line in lines_of(lines):
             if line:
                 self._interpret(line)
             else:
