@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from reconnecting_sse.testing._request import read_request
+from reconnecting_sse.transports._tls import wrap
 
 if TYPE_CHECKING:
     import threading
@@ -63,9 +64,7 @@ class Connection:
             return None
 
     def _secure(self, context: ssl.SSLContext) -> None:
-        secured = context.wrap_socket(
-            self._socket, server_side=True, do_handshake_on_connect=False
-        )
+        secured = wrap(context, self._socket, server_side=True)
         self._socket = secured
         if self._stopping.is_set():  # abort() may have met the socket now detached
             raise ServerStoppedError

@@ -14,6 +14,7 @@ from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_write
 
 from reconnecting_sse.transports._http1 import LiveResponse
+from reconnecting_sse.transports._tls import wrap
 from reconnecting_sse.transports._tunnel import opened, refuse_login, run
 from reconnecting_sse.transports._urllib3_sockets import BoundedSocket
 
@@ -131,11 +132,8 @@ class Connection(HTTPConnection):
             within: Any = BoundedSocket(self.sock, self.rearm)
             self.sock = SSLTransport(within, context, host, suppress_ragged_eofs=False)
             return
-        self.sock = context.wrap_socket(
-            self.sock,
-            server_hostname=host,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
+        self.sock = wrap(
+            context, self.sock, server_hostname=host, suppress_ragged_eofs=False
         )
         self.rearm()
         self.sock.do_handshake()
