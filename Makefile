@@ -38,10 +38,11 @@ help:
 demo: $(RUNTIME)
 	@$(BIN)/reconnecting-sse demo $(ARGS)
 
+# More processes than cores: many tests wait for sockets and children most of the time.
 # A part of the tests need not reach full coverage.
 test: $(DEVELOPMENT)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -rs $(ARGS)
+	$(BIN)/coverage run -m pytest -n 4 --dist worksteal -rs $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 
