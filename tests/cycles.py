@@ -73,19 +73,26 @@ def interrupted(sources):
     source = sources.source()
     events = source.iter_sse()
     next(events)
-    me = threading.get_ident()
-    timer = threading.Timer(0.001, signal.pthread_kill, (me, signal.SIGUSR1))
-    before = signal.signal(signal.SIGUSR1, _interrupt)
+    me, heard = threading.get_ident(), threading.Event()
+
+    def interrupt(*_):
+        if not heard.is_set():
+            heard.set()
+            raise Interruption
+
+    def insist():
+        # A signal that comes right before a call that blocks does not end it.
+        while not heard.wait(0.001):
+            signal.pthread_kill(me, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    insisting = threading.Thread(target=insist)
     with suppress(Interruption):
-        timer.start()
+        insisting.start()
         next(events)
-    timer.join()
+    insisting.join()
     signal.signal(signal.SIGUSR1, before)
     source.close()
-
-
-def _interrupt(*_):
-    raise Interruption
 
 
 def reconnected(sources):

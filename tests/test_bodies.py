@@ -252,3 +252,20 @@ def test_closing_a_foreign_body_beside_its_reader_leaves_the_rest_to_him():
         assert reading.cancelled()
 
     asyncio.run(main())
+
+
+@on_both_faces
+@pytest.mark.parametrize("error", [OSError("gone"), httpxr.CloseError("gone")])
+def test_a_body_that_cannot_be_closed_is_let_go_of(face, error):
+    class Stubborn(FakeStream):
+        def close(self):
+            raise error
+
+        async def aclose(self):
+            raise error
+
+    body = Body(face, Stubborn([b"a"]))
+    assert body.read() == b"a"
+    body.close()
+    with pytest.raises(httpxr.ReadError, match="cut off, or closed"):
+        body.read()

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import httpxr
 import pytest
-from tenacity import wait_fixed
+from tenacity import wait_fixed, wait_none
 
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 from tests.connection_harness import (
@@ -95,7 +95,7 @@ def test_short_waits_for_the_next_event_lose_nothing():
 SIGNALLED = """
 import itertools, signal, sys
 from contextlib import suppress
-from tenacity import wait_fixed
+from tenacity import wait_fixed, wait_none
 from tests.connection_harness import new_source
 
 MOMENTS, ENOUGH = 100, 1000
@@ -212,3 +212,15 @@ def test_overlapping_reads_of_two_tasks_raise_and_do_no_harm():
     body = [FIRST, more, "data: b\n\n"]
     with ScriptedServer([Answer(body=body, end="hang")]) as server:
         asyncio.run(main(new_source("async", server.url)))
+
+
+def test_an_async_source_goes_on_in_another_event_loop():
+    """The connection cannot: it is dropped, and another one resumes."""
+    feed = [Answer(body=[FIRST], end="hang"), Answer(body=["data: b\n\n"], end="hang")]
+    with ScriptedServer(feed) as server:
+        source = new_source("async", server.url, wait=wait_none())
+        assert data_of(asyncio.run(take_async(source, 1))) == ["a"]
+        assert data_of(asyncio.run(take_async(source, 1))) == ["b"]
+        assert source.stats.reconnects == {"StreamInterrupted": 1}
+        asyncio.run(source.aclose())
+        assert [r.header("last-event-id") for r in server.requests] == [None, "1"]

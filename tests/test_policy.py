@@ -115,6 +115,26 @@ def test_a_strategy_that_cannot_be_called_plainly_is_refused(name, strategy):
         ReconnectPolicy(**{name: strategy})
 
 
+@pytest.mark.parametrize(
+    "combined",
+    [
+        {"retry": tenacity.retry_any(tenacity.retry_if_exception(coroutine_strategy))},
+        {"retry": tenacity.retry_all(tenacity.retry_always, coroutine_strategy)},
+        {
+            "stop": tenacity.stop_any(
+                tenacity.stop_never, tenacity.stop_all(coroutine_strategy)
+            )
+        },
+        {"wait": tenacity.wait_combine(tenacity.wait_fixed(1), coroutine_strategy)},
+        {"wait": tenacity.wait_chain(coroutine_strategy)},
+    ],
+)
+def test_a_coroutine_within_a_combination_is_refused(combined):
+    """It would be true whatever it says: always tried again, or stopped at once."""
+    with pytest.raises(TypeError, match="is a coroutine function"):
+        ReconnectPolicy(**combined)
+
+
 def test_a_strategy_that_turns_out_to_be_a_coroutine_is_refused():
     policy = ReconnectPolicy(wait=lambda state: coroutine_strategy([state]))
     with pytest.raises(CallersError, match="wait="):

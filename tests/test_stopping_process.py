@@ -70,13 +70,15 @@ kept = [fresh, opened, waiting, connecting, closed, ended, reopened]
 
 LEFT_OPEN_SYNC = """
 def interrupt(*_):
+    signal.setitimer(signal.ITIMER_REAL, 0)
     raise KeyboardInterrupt
 
 signal.signal(signal.SIGALRM, interrupt)
 
 def interrupted(source, wanted):
     watch.wanted = wanted
-    watch.then = lambda: signal.setitimer(signal.ITIMER_REAL, 0.05)
+    # One that comes right before a call that blocks goes unheard.
+    watch.then = lambda: signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
     with suppress(KeyboardInterrupt):
         for event in source.iter_sse():
             pass

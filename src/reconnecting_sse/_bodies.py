@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _WHOLE = type(httpxr.Response(200).stream)
 
+# A generator that is running right now cannot be closed, its reader will let go of it;
+# and what else goes wrong goes wrong with a connection that nobody wants any more.
+_CLOSING_ERRORS = (httpxr.HTTPError, OSError, RuntimeError, ValueError)
+
 
 def is_whole(response: httpxr.Response) -> bool:
     """Whether httpxr holds all of the body, decoded, in memory."""
@@ -79,9 +83,7 @@ class IteratedBody(LiveBody):
         for part in parts:
             close = getattr(part, "close", None)
             if close is not None:
-                # A generator that is running right now cannot be closed; its reader
-                # will let go of it.
-                with suppress(ValueError):
+                with suppress(*_CLOSING_ERRORS):
                     close()
 
 
@@ -119,13 +121,14 @@ class AsyncIteratedBody(AsyncLiveBody):
         stream, self._stream, self._iterator = self._stream, (), None
         close = getattr(stream, "close", None)
         if close is not None:
-            close()
+            with suppress(*_CLOSING_ERRORS):
+                close()
 
     async def aclose(self) -> None:
         for part in (self._iterator, self._stream):
             aclose = getattr(part, "aclose", None)
             if aclose is not None:
-                with suppress(RuntimeError):  # one that is read right now ends anyway
+                with suppress(*_CLOSING_ERRORS):
                     await aclose()
         self.close()
 

@@ -88,7 +88,7 @@ class ReconnectPolicy:
     def __post_init__(self) -> None:
         for name in ("wait", "stop", "retry"):
             strategy = getattr(self, name)
-            if is_coroutine_function(strategy):
+            if _has_coroutine_function(strategy):
                 raise TypeError(
                     f"{name}= is a coroutine function; reconnection strategies are"
                     " plain functions on either face"
@@ -177,3 +177,16 @@ class ReconnectPolicy:
 def is_retryable(status: int | None) -> bool:
     """Whether the table tries again after this status, whoever asks."""
     return status in _TRY_AGAIN or status in _SERVER_ERRORS
+
+
+def _has_coroutine_function(strategy: object) -> bool:
+    """Whether it is one, or one of tenacity's that combines others and has one."""
+    if is_coroutine_function(strategy):
+        return True
+    if not type(strategy).__module__.startswith("tenacity."):
+        return False
+    for held in vars(strategy).values():
+        parts = held if isinstance(held, tuple) else (held,)
+        if any(map(_has_coroutine_function, parts)):
+            return True
+    return False

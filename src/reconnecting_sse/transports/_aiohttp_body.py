@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports._aiohttp_errors import (
     WIRE_ERRORS,
+    OtherLoopError,
     body_error,
     read_timeout,
 )
@@ -62,6 +63,9 @@ class Body(AsyncLiveBody):
 
     async def _arrival(self) -> bytes:
         """The next bytes; none when what has come is the end, or what cut it off."""
+        if not self._wire.is_here:
+            self._wire.discard()
+            raise body_error(self._wire.hop, OtherLoopError())
         try:
             if self.read_timeout is None:
                 return await self._wire.content.read(READ_SIZE)

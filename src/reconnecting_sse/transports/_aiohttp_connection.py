@@ -110,6 +110,11 @@ class Wire(Link):
         return head
 
     @property
+    def is_here(self) -> bool:
+        """Whether the loop that runs is the one that it was opened on."""
+        return asyncio.get_running_loop() is self._loop
+
+    @property
     def is_sending(self) -> bool:
         return self._protocol.writing_paused
 
@@ -172,7 +177,7 @@ class Wire(Link):
 
     async def gone(self) -> None:
         """Wait until the socket of a closed connection is closed."""
-        if os.getpid() == self._owner:
+        if os.getpid() == self._owner and self.is_here:
             await asyncio.wait([self._lost])
 
     def discard(self) -> None:

@@ -27,6 +27,13 @@ class ClosedError(OSError):
         super().__init__("closed by the caller")
 
 
+class OtherLoopError(OSError):
+    """The connection was opened on another event loop, which is what wakes readers."""
+
+    def __init__(self) -> None:
+        super().__init__("it belongs to another event loop, and cannot be read on this")
+
+
 def connect_timeout(where: str, seconds: float | None) -> httpxr.TransportError:
     return httpxr.ConnectTimeout(
         f"{where} could not be connected to within {seconds} s;"
