@@ -307,9 +307,8 @@ def test_a_failing_close_does_not_hide_the_hooks_own_exception(face):
         raise LookupError("no")
 
     transport = FakeTransport(lambda _: httpxr.Response(200, stream=Unclosable()))
-    with pytest.raises(OSError, match="cannot close") as caught:
+    with pytest.raises(LookupError, match="no"):
         tried(face, transport, client=hooks_of(response=[refuse]))
-    assert "LookupError('no')" in repr(caught.value.__context__)
 
 
 # ------------------------------------------------------------------ the wire

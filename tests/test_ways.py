@@ -239,6 +239,27 @@ class UnixServer(Server):
             super().__exit__(*failure)
 
 
+def test_the_systems_authorities_are_read_once_for_all_transports(
+    wire, tmp_path, monkeypatch
+):
+    """Reading them takes longer than most handshakes."""
+    loaded, load = [], ssl.create_default_context
+
+    def count(*args, **options):
+        loaded.append(args)
+        return load(*args, **options)
+
+    bundle = tmp_path / "authorities.pem"
+    authority().cert_pem.write_to_path(bundle)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))  # another path: not read before
+    monkeypatch.setattr(ssl, "create_default_context", count)
+    for _ in range(2):
+        with Server(ANSWER, context=tls_context()) as server:
+            url = server.url.replace("http:", "https:")
+            assert wire.fetch(url, wire.transport())[1] == EVENT
+    assert len(loaded) == 1
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_unix_socket_is_connected_to_whatever_the_host(wire, tmp_path, scheme):
     heads = []

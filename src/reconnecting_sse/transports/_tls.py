@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import traceback
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -58,12 +59,12 @@ class Trust:
         """
         if route.needs_proxy_tls and self._for_proxy is None:
             # The client certificate is for origins: a proxy does not see it.
-            self._for_proxy = _verifying(self._verify)
+            self._for_proxy = _shared(self._verify)
         if route.needs_tls and self._for_origin is None:
-            context = _verifying(self._verify)
-            if self._cert is not None:
-                _identify(context, self._cert)
-            self._for_origin = context
+            if self._cert is None:
+                self._for_origin = _shared(self._verify)
+            else:
+                self._for_origin = _identified(self._verify, self._cert)
         return Contexts(
             self._for_proxy if route.needs_proxy_tls else None,
             self._for_origin if route.needs_tls else None,
@@ -84,7 +85,17 @@ def wrap(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.SS
         raise
 
 
-def _verifying(verify: Verify) -> ssl.SSLContext:
+def _shared(verify: Verify) -> ssl.SSLContext:
+    return _system(ssl.get_default_verify_paths()) if verify is True else _own(verify)
+
+
+@lru_cache(maxsize=1)
+def _system(_: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """The system's authorities, read once: that takes tens of milliseconds."""
+    return _own(verify=True)
+
+
+def _own(verify: Verify) -> ssl.SSLContext:
     assert not isinstance(verify, ssl.SSLContext)
     if isinstance(verify, bool):
         context = ssl.create_default_context()
@@ -108,7 +119,8 @@ def _trusting(path: str) -> ssl.SSLContext:
         ) from error
 
 
-def _identify(context: ssl.SSLContext, cert: Certificate) -> None:
+def _identified(verify: Verify, cert: Certificate) -> ssl.SSLContext:
+    context = _own(verify)
     # A union of tuples of three lengths: their types are lost here.
     parts: Any = cert if isinstance(cert, tuple) else (cert,)
     missing: Any = (None, None)
@@ -125,3 +137,4 @@ def _identify(context: ssl.SSLContext, cert: Certificate) -> None:
             " PEM file with the certificate and its key, or (certificate, key), or"
             " (certificate, key, password) if the key is encrypted"
         ) from error
+    return context
