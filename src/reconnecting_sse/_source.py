@@ -1,8 +1,7 @@
-"""``ReconnectingEventSource``, and the two drivers that make its loop's calls."""
+"""``ReconnectingEventSource``: what its users hold, over the parts that do the work."""
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import partial
 from operator import length_hint
@@ -10,18 +9,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconnecting_sse import _log
-from reconnecting_sse._callers import is_coroutine_function
 from reconnecting_sse._checks import GapWatch, check_of
 from reconnecting_sse._client import Transports, is_async
-from reconnecting_sse._cursor import checked_id
 from reconnecting_sse._decoder import MAX_EVENT_BYTES
 from reconnecting_sse._driver import AsyncEvents, Events, Subscription
 from reconnecting_sse._effects import Effects
 from reconnecting_sse._errors import redacted
-from reconnecting_sse._idle import AdaptiveIdleTimeout
 from reconnecting_sse._json import AsyncJSONIterator, JSONDocuments, JSONIterator
-from reconnecting_sse._policy import ReconnectPolicy
-from reconnecting_sse._request import INHERIT, cursor_in, fields_of, request_of
+from reconnecting_sse._options import (
+    check_plain,
+    check_repeatable,
+    idle_of,
+    initial_id,
+    one_policy,
+    seconds_of,
+)
+from reconnecting_sse._request import INHERIT, request_of
 from reconnecting_sse._session import State, StreamSession
 from reconnecting_sse._stats import StreamStats
 from reconnecting_sse._wire import AsyncWire, SyncWire
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
     import httpxr
     from httpxr.sse import ServerSentEvent
 
-    from reconnecting_sse._request import Prepare, StreamRequest
+    from reconnecting_sse._policy import ReconnectPolicy
+    from reconnecting_sse._request import Prepare
     from reconnecting_sse._strategies import RetryStrategy, StopStrategy, WaitStrategy
     from reconnecting_sse.lifecycle import Gap, Lifecycle
 
@@ -134,7 +138,7 @@ class ReconnectingEventSource:
         self._is_async = is_async(client)
         self._method = method
         self._url = str(url)
-        _check_repeatable(content)
+        check_repeatable(content)
         request = request_of(
             method,
             url,
@@ -151,15 +155,15 @@ class ReconnectingEventSource:
         )
         if on_end not in (None, "reconnect", "finish"):
             raise ValueError(f'on_end= is "reconnect" or "finish", not {on_end!r}')
-        _check_plain(until=until, on_comment=on_comment, on_lifecycle=on_lifecycle)
-        _check_plain(on_gap=on_gap)
+        check_plain(until=until, on_comment=on_comment, on_lifecycle=on_lifecycle)
+        check_plain(on_gap=on_gap)
         gaps = GapWatch(on_gap) if callable(on_gap) else on_gap
-        adaptive, silence = _idle(idle_timeout)
+        adaptive, silence = idle_of(idle_timeout)
         self._session = StreamSession(
-            _one_policy(policy, wait=wait, stop=stop, retry=retry),
+            one_policy(policy, wait=wait, stop=stop, retry=retry),
             url=self._url,
             method=method,
-            last_event_id=_initial_id(last_event_id, request, client),
+            last_event_id=initial_id(last_event_id, request, client),
             on_end=on_end,
             resend=resend,
             max_event_bytes=max_event_bytes,
@@ -169,9 +173,9 @@ class ReconnectingEventSource:
         )
         signal = AbortSignal()
         timeouts = Timeouts(
-            _seconds("connect_timeout", connect_timeout),
-            _seconds("header_timeout", header_timeout),
-            _seconds("idle_timeout", silence),
+            seconds_of("connect_timeout", connect_timeout),
+            seconds_of("header_timeout", header_timeout),
+            seconds_of("idle_timeout", silence),
         )
         effects = Effects(
             client=client,
@@ -310,63 +314,3 @@ class ReconnectingEventSource:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {redacted(self._url)} {self.state}>"
-
-
-def _idle(
-    timeout: float | Literal["adaptive"] | None,
-) -> tuple[AdaptiveIdleTimeout | None, float | None]:
-    if not isinstance(timeout, str):
-        return None, timeout
-    if timeout != "adaptive":
-        raise ValueError(
-            f'idle_timeout= is seconds, None or "adaptive", not {timeout!r}'
-        )
-    adaptive = AdaptiveIdleTimeout()
-    return adaptive, adaptive.seconds
-
-
-def _seconds(name: str, value: float | None) -> float | None:
-    if value is None or value > threading.TIMEOUT_MAX:
-        return None
-    if not value >= 0:  # nor NaN
-        raise ValueError(f"{name}= is seconds or None, not {value}")
-    return value
-
-
-def _check_plain(**functions: object) -> None:
-    for name, function in functions.items():
-        if is_coroutine_function(function):
-            raise TypeError(f"{name}= is a coroutine function: it is never awaited")
-        if not (
-            function is None or callable(function) or isinstance(function, GapWatch)
-        ):
-            raise TypeError(f"{name}= must be callable, not {function!r}")
-
-
-def _check_repeatable(content: object) -> None:
-    if content is not None and not isinstance(content, (bytes, str)):
-        raise TypeError(
-            "content= must be bytes or str: it is sent again with every attempt, and"
-            f" a {type(content).__name__} may give its data only once"
-        )
-
-
-def _one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:
-    given = {name: s for name, s in strategies.items() if s is not None}
-    if policy is None:
-        return ReconnectPolicy(**given)
-    if given:
-        raise TypeError(f"give policy= or {'=, '.join(given)}=, not both")
-    return policy
-
-
-def _initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
-    """The first attempt's ID: the keyword's, the caller's header's or the client's."""
-    in_header = cursor_in(fields_of(request.headers))
-    if in_header is None:
-        in_header = cursor_in(client.headers.raw)
-    if given is not None and in_header is not None and given != in_header:
-        raise ValueError(
-            "last_event_id= and the Last-Event-ID header differ; give one of them"
-        )
-    return checked_id(given if given is not None else in_header or "")
