@@ -37,8 +37,8 @@ class Cost:
 RECORD = {
     ("sync", "many"): Cost(instructions=55, calls=2.8, blocks=3.1),
     ("async", "many"): Cost(instructions=62, calls=2.8, blocks=3.1),
-    ("sync", "one"): Cost(instructions=770, calls=62, blocks=3.1),
-    ("async", "one"): Cost(instructions=830, calls=70, blocks=3.1),
+    ("sync", "one"): Cost(instructions=690, calls=58, blocks=3.1),
+    ("async", "one"): Cost(instructions=730, calls=64, blocks=3.1),
 }
 # What another Python, or a small change, may add. Half again is far from twice.
 TOLERATED = 1.5

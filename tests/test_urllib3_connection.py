@@ -249,16 +249,21 @@ def test_tls_broken_off_is_a_connect_error():
 
 def test_a_reset_before_tls_begins_leaves_no_socket_open(monkeypatch):
     """Python 3.11 and 3.12 leave theirs to the garbage collector, which warns."""
-    wrap_socket = ssl.SSLContext.wrap_socket
+    wrap_socket, wrapping = ssl.SSLContext.wrap_socket, threading.Event()
+
+    def script(peer):
+        assert wrapping.wait(PATIENCE)
+        peer.reset()
 
     def wrap_after_the_reset(context, sock, **options):
+        wrapping.set()
         reset = select.poll()
         reset.register(sock, 0)
         assert reset.poll(PATIENCE * 1000)
         return wrap_socket(context, sock, **options)
 
     monkeypatch.setattr(ssl.SSLContext, "wrap_socket", wrap_after_the_reset)
-    with Server(Peer.reset) as server:
+    with Server(script) as server:
         url = server.url.replace("http:", "https:")
         with pytest.raises(httpxr.ConnectError) as caught:
             ask(url, transport=trusting())

@@ -13,9 +13,8 @@ import asyncio
 import os
 import threading
 import time
-from inspect import isawaitable
 from operator import length_hint
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse._loop import Fail, Renew, Stop, subscription, tell
 from reconnecting_sse._reconnection import Failure
@@ -118,10 +117,8 @@ class Subscription:
 
     def taken(self, step: Step | None) -> BaseException | bool:
         """Make the loop's events the pending ones; False, or the error, at the end."""
-        if isinstance(step, Fail):
-            return step.error
         if not isinstance(step, list):
-            return False
+            return step.error if isinstance(step, Fail) else False
         self.session.counters.events += len(step)
         self.pending = iter(step)
         if self.stop is not None:  # it came while they were decoded
@@ -245,8 +242,10 @@ class AsyncEvents:
         try:
             step = here.resumed()
             while callable(step):
-                outcome = step() if here.is_wanted else None
-                step = here.advanced(await outcome if isawaitable(outcome) else outcome)
+                outcome: Any = step() if here.is_wanted else None
+                if hasattr(outcome, "__await__"):
+                    outcome = await outcome
+                step = here.advanced(outcome)
             taken = here.taken(step)
         except BaseException as error:
             here.break_off(error)

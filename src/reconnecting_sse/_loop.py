@@ -99,7 +99,9 @@ def subscription(
             outcome = (yield events) if events else None
             if not isinstance(outcome, Stop):  # or the caller left some of them
                 session.handed_over(now())
-        _settle(session, outcome, now, wall)
+        # After most reads there is nothing to settle, and looking takes its time.
+        if outcome is not None or session.state is not State.OPEN:
+            _settle(session, outcome, now, wall)
         if session.state is not State.OPEN:
             wire.drop()
         tell(session, wire)

@@ -103,7 +103,7 @@ class Reconnection:
         self._connection: _Connection | None = None
         self._streak: _Streak | None = None
         self._was_open = False
-        self._has_received_id = False
+        self._received_id = ""
 
     def attempting(self, now: float) -> int:
         """An attempt begins; its number since the last progress, from 1."""
@@ -126,8 +126,7 @@ class Reconnection:
         connection.events += events
         if last_event_id != connection.cursor:
             connection.cursor, connection.has_moved = last_event_id, True
-            can_resume = bool(last_event_id) and is_sendable(last_event_id)
-            self._has_received_id = can_resume
+            self._received_id = last_event_id
 
     def rate(self, now: float, last_event_id: str) -> None:
         """A connection is over: progress, and only progress, begins a new streak."""
@@ -191,7 +190,9 @@ class Reconnection:
     def may_resend(self, end: End) -> bool:
         """Whether sending the request again cannot do twice what was asked once."""
         is_idempotent = end.method not in _NOT_IDEMPOTENT
-        if self._resend or is_idempotent or self._has_received_id or not end.acted:
+        if self._resend or is_idempotent or not end.acted:
+            return True
+        if self._received_id and is_sendable(self._received_id):
             return True
         return end.error.status in _ASKED_FOR_AGAIN and not end.has_acted
 

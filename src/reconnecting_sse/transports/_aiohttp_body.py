@@ -9,9 +9,8 @@ from reconnecting_sse.transports._aiohttp_errors import (
     WIRE_ERRORS,
     OtherLoopError,
     body_error,
-    read_timeout,
 )
-from reconnecting_sse.transports._body import READ_SIZE, AsyncLiveBody
+from reconnecting_sse.transports._body import AsyncLiveBody
 from reconnecting_sse.transports._decoding import DecodingError
 
 if TYPE_CHECKING:
@@ -67,17 +66,7 @@ class Body(AsyncLiveBody):
             self._wire.discard()
             raise body_error(self._wire.hop, OtherLoopError())
         try:
-            if self.read_timeout is None:
-                return await self._wire.content.read(READ_SIZE)
-            async with asyncio.timeout(self.read_timeout):
-                return await self._wire.content.read(READ_SIZE)
-        except TimeoutError as error:
-            # The loop may have been kept busy until after both had happened.
-            late = self._wire.take()
-            if late:
-                return late
-            self._wire.close()
-            raise read_timeout(self._wire.hop, self.read_timeout) from error
+            return await self._wire.arrival(self.read_timeout)
         except WIRE_ERRORS:
             return b""  # the wire knows it, too
 

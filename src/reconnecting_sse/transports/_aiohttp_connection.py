@@ -19,6 +19,7 @@ from reconnecting_sse.transports._aiohttp_errors import ClosedError
 from reconnecting_sse.transports._aiohttp_link import Link
 from reconnecting_sse.transports._aiohttp_pieces import Pieces
 from reconnecting_sse.transports._aiohttp_protocols import HeadFirst
+from reconnecting_sse.transports._aiohttp_silence import Silence
 from reconnecting_sse.transports._body import READ_SIZE
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Wire(Link):
         self.content: aiohttp.StreamReader = EMPTY_PAYLOAD
         self._owner = os.getpid()
         self._scope: asyncio.Timeout | None = None
+        self._silence = Silence(self.content, self._loop)
         self._ends_by_close = False
         self._cut: BaseException | None = None
 
@@ -105,6 +107,7 @@ class Wire(Link):
             head, content = await protocol.read()
         is_framed = head.chunked or aiohttp.hdrs.CONTENT_LENGTH in head.headers
         self.content, self._ends_by_close = content, not is_framed
+        self._silence = Silence(content, self._loop)
         self._transport.set_protocol(protocol)
         Pieces.take_over(content)
         return head
@@ -126,6 +129,20 @@ class Wire(Link):
             self._cut = error
             content.set_exception(None)  # type: ignore[arg-type] # as before it
         return content.read_nowait(READ_SIZE)
+
+    async def arrival(self, seconds: float | None) -> bytes:
+        """The next bytes, waited for.
+
+        Raises:
+            SilenceError: None came for so long.
+            aiohttp.ClientError: The body was cut off, or its framing is broken.
+            OSError: The connection was lost, or closed.
+        """
+        self._silence.begin(seconds)
+        try:
+            return await self.content.read(READ_SIZE)
+        finally:
+            self._silence.end()
 
     @property
     def cut(self) -> BaseException | None:
@@ -164,6 +181,7 @@ class Wire(Link):
         self._free()
 
     def _free(self) -> None:
+        self._silence.cancel()
         connection, self._connection = self._connection, None
         if connection is None:
             return

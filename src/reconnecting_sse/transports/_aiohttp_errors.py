@@ -9,6 +9,7 @@ import aiohttp
 import httpxr
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from reconnecting_sse.transports._aiohttp_silence import SilenceError
 from reconnecting_sse.transports._decoding import DecodingError
 
 WIRE_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError)
@@ -45,13 +46,6 @@ def headers_timeout(where: str, seconds: float | None) -> httpxr.TransportError:
     return httpxr.ReadTimeout(
         f"{where} sent no complete response headers within {seconds} s;"
         " does it answer before its first event?"
-    )
-
-
-def read_timeout(where: str, seconds: float | None) -> httpxr.TransportError:
-    return httpxr.ReadTimeout(
-        f"{where} sent nothing for {seconds} s;"
-        " does it send comments more often than that?"
     )
 
 
@@ -103,6 +97,11 @@ def head_error(
 def body_error(where: str, error: BaseException) -> httpxr.TransportError:
     """What ended the body before its proper end."""
     match error:
+        case SilenceError():
+            return httpxr.ReadTimeout(
+                f"{where} sent nothing for {error.seconds} s;"
+                " does it send comments more often than that?"
+            )
         case ClosedError():
             return httpxr.ReadError(f"{where}: the response was closed by the caller")
         case DecodingError():

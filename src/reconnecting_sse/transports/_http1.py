@@ -184,7 +184,9 @@ class LiveResponse(HTTPResponse):
         # Names bound here, and an empty first part: 0.1 µs less for each chunk.
         append, find, sizes = parts.append, data.find, self._sizes
         at, stop, end = 0, self._left, len(data)
-        while stop < end:
+        # Two bytes are no size line yet: mostly they end the last chunk that has come.
+        enough = end - 2
+        while stop < enough:
             append(data[at:stop])
             at = find(b"\n", stop + 2) + 1
             size = sizes[data[stop:at]]
@@ -193,8 +195,8 @@ class LiveResponse(HTTPResponse):
                 break
             stop = at + size
         else:
-            append(data[at:])
-            self._left, self._held = stop - end, b""
+            append(data[at:stop])
+            self._left, self._held = max(stop - end, 0), data[stop:]
         return b"".join(parts)
 
     def _stop_at(self, verdict: int, held: bytes, length: int) -> None:
