@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from unittest import mock
 
 from hypothesis import strategies as st
+
+from reconnecting_sse import _decoder
 
 PIECES = [
     *(b"data", b"event", b"id", b"retry", b"dat", b"Data", b"datax", b"x"),
@@ -31,6 +34,16 @@ def cut_streams(draw):
     cuts = draw(st.lists(st.integers(0, len(stream)), max_size=8).map(sorted))
     edges = [0, *cuts, len(stream)]
     return stream, [stream[a:b] for a, b in itertools.pairwise(edges)]
+
+
+# From how many bytes on the decoder treats a data line as a huge one: as it comes, and
+# so few that the shortest lines are.
+huge_lines = st.sampled_from([_decoder._HUGE_LINE, len(b"data: ")])
+
+
+def with_huge_lines(length):
+    """Let the decoder treat a data line of ``length`` bytes as a huge one."""
+    return mock.patch.object(_decoder, "_HUGE_LINE", length)
 
 
 def decoded(decoder, chunks):

@@ -10,7 +10,15 @@ from reconnecting_sse._errors import EventTooLarge
 from reconnecting_sse._fields import RETRY_CEILING_MS
 from tests.conformance.sse_cases import cut, load, variants
 from tests.reference import interpret
-from tests.streams import cut_streams, data_of, decoded, seen, streams
+from tests.streams import (
+    cut_streams,
+    data_of,
+    decoded,
+    huge_lines,
+    seen,
+    streams,
+    with_huge_lines,
+)
 
 CASES = load()
 PROMPT = [case for case in CASES if "prompt" in case.tags]
@@ -55,25 +63,27 @@ def test_the_reference_agrees_with_the_case(case):
 # ------------------------------------------------------------ any bytes, any cuts
 
 
-@given(cut_streams())
+@given(cut_streams(), huge_lines)
 @settings(max_examples=1500, deadline=None)
-def test_any_bytes_cut_anywhere_mean_what_the_standard_says(cut_stream):
+def test_any_bytes_cut_anywhere_mean_what_the_standard_says(cut_stream, huge):
     stream, chunks = cut_stream
     decoder = EventStreamDecoder("before")
-    events = decoded(decoder, chunks)
+    with with_huge_lines(huge):
+        events = decoded(decoder, chunks)
     outcome = interpret(stream, "before")
     assert events == outcome.events
     assert decoder.last_event_id == outcome.last_event_id
     assert decoder.retry_ms == outcome.retry_ms
 
 
-@given(streams)
+@given(streams, huge_lines)
 @settings(max_examples=300, deadline=None)
-def test_every_event_is_out_with_its_last_byte(stream):
+def test_every_event_is_out_with_its_last_byte(stream, huge):
     decoder = EventStreamDecoder()
     for i, byte in enumerate(cut(stream, 1)):
         due = interpret(stream[: i + 1]).events[len(interpret(stream[:i]).events) :]
-        assert decoded(decoder, [byte]) == due
+        with with_huge_lines(huge):
+            assert decoded(decoder, [byte]) == due
 
 
 # ------------------------------------------------------------------- id and retry

@@ -42,6 +42,9 @@ _COMMENT_LINE_BYTES = COMMENT_BYTES + 3
 # be faster than walking over it with a regular expression.
 _LONG_LINE_FROM, _LONG_LINE = 64, 4096
 
+# From here on the beginning of a data line is not held apart from the data.
+_HUGE_LINE = 16384
+
 
 class EventStreamDecoder:
     """Turns the bytes of one event stream into events, as the standard says.
@@ -83,6 +86,9 @@ class EventStreamDecoder:
         # Both grow in place: joining bytes anew for each chunk would be quadratic.
         self._line = bytearray()
         self._data = bytearray()
+        # How many bytes a huge data line began with before its value, which is in
+        # the data already; 0 outside of one. Held twice, it would cost twice.
+        self._data_prefix = 0
         self._event = b""
         self._id: bytes | None = None
         self._retry: int | None = None
@@ -112,11 +118,25 @@ class EventStreamDecoder:
 
     def _decode(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
         chunk = self._with_lf(chunk)
+        if self._data_prefix:
+            chunk = self._after_data_line(chunk)
         end = chunk.rfind(b"\n") + 1
         if end:
             self._read_lines(self._completed(chunk, end), events)
         if end < len(chunk):
             self._hold(chunk[end:])
+
+    def _after_data_line(self, chunk: bytes) -> bytes:
+        """What follows the end of the huge data line, if that is in the chunk."""
+        end = chunk.find(b"\n")
+        line_end = len(chunk) if end < 0 else end
+        self._check_size(self._data_prefix + line_end)
+        if end < 0:
+            self._data.extend(chunk)
+            return b""
+        self._data.extend(memoryview(chunk)[: end + 1])  # with its LF, as each line
+        self._data_prefix = 0
+        return chunk[end + 1 :]
 
     def _completed(self, chunk: bytes, end: int) -> bytes:
         """The lines that end in the chunk, the first one whole."""
@@ -193,10 +213,19 @@ class EventStreamDecoder:
         if start.startswith(_FIELD_STARTS):
             self._check_size(len(self._line) + len(piece))
             self._line.extend(piece)
+            if start.startswith(b"data:") and len(self._line) >= _HUGE_LINE:
+                self._begin_data_line()
             return
         is_wanted = start.startswith(b":") and self._on_comment is not None
         room = _COMMENT_LINE_BYTES if is_wanted else _TELLING_BYTES
         self._line.extend(piece[: max(0, room - len(self._line))])
+
+    def _begin_data_line(self) -> None:
+        """What is held begins a huge data line: its value goes to the data."""
+        value = value_of(self._line, len(b"data"))
+        self._data_prefix = len(self._line) - len(value)
+        self._data.extend(value)
+        self._line.clear()
 
     def _check_size(self, line_bytes: int) -> None:
         held = len(self._data) + len(self._event) + len(self._id or b"")
@@ -243,6 +272,7 @@ class EventStreamDecoder:
 
     def _forget_block(self) -> None:
         self._data.clear()
+        self._data_prefix = 0
         self._event = b""
         self._id = None
         self._retry = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 from io import BytesIO
+from typing import TypeVar
 
 RETRY_CEILING_MS = 10**100
 """What a larger ``retry`` counts as: int() refuses, or crawls over, endless digits."""
 
 COMMENT_BYTES = 64 * 1024
 """How much of one comment ``on_comment`` is handed."""
+
+_Line = TypeVar("_Line", bytes, bytearray)
 
 _utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -20,7 +23,7 @@ def lines_of(text: bytes) -> list[bytes]:
     return [line[:-1] for line in BytesIO(text)]
 
 
-def value_of(line: bytes, name_bytes: int) -> bytes:
+def value_of(line: _Line, name_bytes: int) -> _Line:
     """What follows the name's colon, and the space after that."""
     start = name_bytes + 1
     # Copied once only: it may be large.
