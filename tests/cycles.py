@@ -73,16 +73,17 @@ def interrupted(sources):
     source = sources.source()
     events = source.iter_sse()
     next(events)
-    me, heard = threading.get_ident(), threading.Event()
+    me, heard = threading.get_ident(), []  # no lock: it may be interrupted, too
 
     def interrupt(*_):
-        if not heard.is_set():
-            heard.set()
+        if not heard:
+            heard.append(True)
             raise Interruption
 
     def insist():
         # A signal that comes right before a call that blocks does not end it.
-        while not heard.wait(0.001):
+        while not heard:
+            threading.Event().wait(0.001)
             signal.pthread_kill(me, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, interrupt)
