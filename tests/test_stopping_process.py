@@ -13,9 +13,12 @@ from tests.connection_harness import FACES, LIMIT, PROMPT
 from tests.stuck import black_hole, child, until_asleep, wait_for_line
 
 INTERRUPTED = """
-import asyncio, sys, time
+import asyncio, signal, sys, time
 from tenacity import wait_fixed
 from tests.connection_harness import new_source
+
+# Whoever runs the tests may ignore it, and would hand that down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Said:
     def debug(self, name, **_):
