@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 from subprocess import PIPE
 
 import pytest
@@ -212,6 +213,25 @@ def test_ctrl_c_ends_it_with_status_130(face):
         child.send_signal(signal.SIGINT)
         assert child.wait(10) == 130
         assert re.fullmatch(r"interrupted after \d+ events?\n", child.stderr.read())
+
+
+def test_a_full_disk_is_said_in_one_line():
+    words = [*COMMAND, "demo", "--seconds", "0.3"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(words, stdout=full, stderr=PIPE, check=False)
+    assert ended.returncode == 1
+    reason = b"standard output cannot be written: No space left on device"
+    assert ended.stderr == b"error: " + reason + b"\n"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_it_ends_quietly_when_nobody_reads_the_account(face):
+    words = [*COMMAND, "demo", face]
+    with subprocess.Popen(words, stdout=PIPE, stderr=PIPE, text=True) as child:
+        assert "numbered events" in child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(10) == 1
+        assert child.stderr.read() == ""
 
 
 def test_seconds_beyond_its_promise_are_wrong_usage():

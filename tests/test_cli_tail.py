@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import click
 import pytest
@@ -24,7 +25,7 @@ from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.cli import _report, _tail, commands, main
 from reconnecting_sse.cli._events import as_json, as_text, escaped
-from reconnecting_sse.cli._output import Output
+from reconnecting_sse.cli._output import Output, OutputError
 from reconnecting_sse.testing import (
     Answer,
     Hang,
@@ -37,6 +38,7 @@ from tests.proxies import HTTPProxy
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "reconnecting_sse")
+NO_SPACE = "error: standard output cannot be written: No space left on device\n"
 TIME = r"\d\d:\d\d:\d\d"
 
 
@@ -53,9 +55,9 @@ def run(*words):
 class Child:
     """The real program in a process of its own."""
 
-    def __init__(self, *words, stdout=subprocess.PIPE, **options):
+    def __init__(self, *words, stdout=PIPE, **options):
         self.process = subprocess.Popen(
-            [*COMMAND, "tail", *words], stdout=stdout, stderr=subprocess.PIPE, **options
+            [*COMMAND, "tail", *words], stdout=stdout, stderr=PIPE, **options
         )
 
     def __enter__(self):
@@ -478,12 +480,31 @@ def test_a_full_disk_is_said_in_one_line():
     ):
         status, said = child.end()
     assert status == 1
-    assert said == "Error: standard output cannot be written: No space left on device\n"
+    assert said == NO_SPACE
+
+
+@pytest.mark.parametrize("words", [["--help"], ["tail", "--help"]])
+def test_a_full_disk_is_said_in_one_line_for_the_help_too(words):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [*COMMAND, *words], stdout=full, stderr=PIPE, check=False, text=True
+        )
+    assert (ended.returncode, ended.stderr) == (1, NO_SPACE)
+
+
+def test_help_that_nobody_reads_ends_quietly():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as pipe:
+        ended = subprocess.run(
+            [*COMMAND, "--help"], stdout=pipe, stderr=PIPE, check=False
+        )
+    assert ended.stderr == b""
 
 
 def test_without_a_stdout_it_says_so(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
-    with pytest.raises(click.ClickException, match="standard output is closed"):
+    with pytest.raises(OutputError, match="standard output is closed"):
         Output()
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from reconnecting_sse.cli import _arguments as argument
+from reconnecting_sse.cli._output import writing
 
 INTERRUPTED = 130
 
@@ -30,7 +31,19 @@ def main() -> NoReturn:
     sys.exit(status)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Command(click.Command):
+    """A command whose help is written with as much care as its output."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with writing():  # --help and --version print while they are parsed
+            return super().make_context(*args, **kwargs)
+
+
+class _Group(_Command, click.Group):
+    command_class = _Command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="reconnecting-sse")
 def commands() -> None:
     """Follow Server-Sent Events, whatever happens to the connection."""

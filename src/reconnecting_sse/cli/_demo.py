@@ -10,7 +10,6 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
 import httpxr
 import structlog
 
@@ -22,7 +21,8 @@ from reconnecting_sse import (
     StreamingTransport,
 )
 from reconnecting_sse.cli._ordeal import Ordeal
-from reconnecting_sse.cli._report import counted
+from reconnecting_sse.cli._output import Output
+from reconnecting_sse.cli._report import counted, say
 from reconnecting_sse.cli._verdict import Verdict
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 
@@ -44,9 +44,10 @@ _REASONS = {"no content": "the server has no more (204)", "closed": "time is up"
 class Run:
     """One run: what happened to it, and what it received."""
 
-    def __init__(self, seed: int, *, is_async: bool) -> None:
+    def __init__(self, seed: int, output: Output, *, is_async: bool) -> None:
         self.ordeal = Ordeal(seed, COUNT)
         self.received: list[ServerSentEvent] = []
+        self._output = output
         self._is_async = is_async
         self._began = time.monotonic()
 
@@ -95,7 +96,7 @@ class Run:
 
     def show(self, line: str) -> None:
         """A line of the account, with the seconds since the beginning."""
-        click.echo(f"{time.monotonic() - self._began:7.2f} s  {line}")
+        self._output.line(f"{time.monotonic() - self._began:7.2f} s  {line}")
 
     debug = info = warning = show  # a logger, for structlog
 
@@ -148,22 +149,23 @@ def demo(*, seed: int | None, seconds: float, is_async: bool) -> int:
     """Run the demo; the exit status."""
     if seed is None:
         seed = secrets.randbelow(1_000_000)
-    run = Run(seed, is_async=is_async)
+    output = Output()
+    run = Run(seed, output, is_async=is_async)
     feed = NumberedFeed(COUNT, data=DATA, then="stop", pause=PAUSE, faults=run.ordeal)
     try:
         with ScriptedServer(feed) as server:
-            click.echo(
+            output.line(
                 f"seed {seed}: {COUNT} numbered events from {server.url}, which breaks"
                 f" the connection in every way (repeat with --seed {seed})"
             )
             run.consume(server.url, seconds)
             connections = len(server.requests)
     except KeyboardInterrupt:
-        click.echo(f"interrupted after {counted(len(run.received), 'event')}", err=True)
+        say(f"interrupted after {counted(len(run.received), 'event')}")
         return INTERRUPTED
     verdict = run.verdict()
     survived = Counter(run.ordeal.survived(connections))
-    click.echo(_account(verdict, survived))
+    output.line(_account(verdict, survived))
     return 0 if verdict.is_perfect else 1
 
 

@@ -7,29 +7,68 @@ import select
 import stat
 import sys
 import threading
-from typing import TYPE_CHECKING, TextIO, cast
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
+from reconnecting_sse.cli._report import say
+
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
-class ReaderGoneError(Exception):
-    """Nobody reads stdout any longer."""
+class ReaderGoneError(click.exceptions.Exit):
+    """Nobody reads stdout any longer; no reason to say anything."""
+
+
+class OutputError(click.ClickException):
+    """What was to be written to stdout is lost."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say so as every other failure is said."""
+        del file
+        say(f"error: {self.message}")
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """A block that writes to stdout, and does nothing else with the system.
+
+    Raises:
+        ReaderGoneError: It reached nobody.
+        OutputError: It could not be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        discard()
+        raise ReaderGoneError(1) from None
+    except OSError as error:
+        discard()
+        raise OutputError(
+            f"standard output cannot be written: {error.strerror}"
+        ) from error
+
+
+def discard() -> None:
+    """Let what is still in stdout's buffer go nowhere, now and when Python exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 class Output:
     """Lines to stdout, each flushed.
 
     Raises:
-        click.ClickException: There is no stdout.
+        OutputError: There is no stdout.
     """
 
     def __init__(self) -> None:
         if sys.stdout is None:
-            raise click.ClickException("standard output is closed")
+            raise OutputError("standard output is closed")
         # A character that the terminal's encoding lacks must not end the program.
         cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
         self._stream: TextIO = sys.stdout
@@ -44,25 +83,11 @@ class Output:
 
         Raises:
             ReaderGoneError: It reached nobody.
-            click.ClickException: It could not be written.
+            OutputError: It could not be written.
         """
-        try:
+        with writing():
             self._stream.write(f"{text}\n")
             self._stream.flush()
-        except BrokenPipeError:
-            self.discard()
-            raise ReaderGoneError from None
-        except OSError as error:
-            self.discard()
-            raise click.ClickException(
-                f"standard output cannot be written: {error.strerror}"
-            ) from error
-
-    def discard(self) -> None:
-        """Let what is still in the buffer go nowhere, now and when Python exits."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
 
     def watch(self, gone: Callable[[], object]) -> None:
         """Call ``gone`` as soon as stdout is a pipe that nobody reads.

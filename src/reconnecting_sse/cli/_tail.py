@@ -16,7 +16,7 @@ from reconnecting_sse import (
     SSEError,
 )
 from reconnecting_sse.cli._events import as_json, as_text
-from reconnecting_sse.cli._output import Output, ReaderGoneError
+from reconnecting_sse.cli._output import Output, ReaderGoneError, discard
 from reconnecting_sse.cli._report import attempts_only, everything, say, summary
 from reconnecting_sse.cli._signals import StoppedBySignal
 from reconnecting_sse.cli._transport import EnvironmentTransport, UnusableProxyError
@@ -112,7 +112,7 @@ def _follow(
             return 0
     if stopped.status:
         # A line that nobody took must not hold up the exit.
-        output.discard()
+        discard()
         say(f"{stopped.word}: {summary(came_to[0], source.last_event_id)}")
     return stopped.status
 
