@@ -212,6 +212,7 @@ def test_ctrl_c_ends_it_with_status_130(face):
         assert child.stdout.readline()
         child.send_signal(signal.SIGINT)
         assert child.wait(10) == 130
+        assert "finished" not in child.stdout.read()  # nor is the time up
         assert re.fullmatch(r"interrupted after \d+ events?\n", child.stderr.read())
 
 

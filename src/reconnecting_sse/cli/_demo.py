@@ -49,6 +49,7 @@ class Run:
         self.received: list[ServerSentEvent] = []
         self._output = output
         self._is_async = is_async
+        self._is_time_up = False
         self._began = time.monotonic()
 
     def consume(self, url: str, seconds: float) -> None:
@@ -65,7 +66,7 @@ class Run:
         with (
             httpxr.Client(transport=StreamingTransport()) as client,
             self._source(client, url) as source,
-            _closed_after(seconds, source),
+            self._closed_after(seconds, source),
         ):
             for event in source.iter_sse():
                 self.received.append(event)
@@ -75,7 +76,7 @@ class Run:
         # ends makes its runtime panic, measured in one of three runs.
         client = httpxr.AsyncClient(transport=AsyncStreamingTransport())
         async with self._source(client, url) as source:
-            with _closed_after(seconds, source):
+            with self._closed_after(seconds, source):
                 async for event in source.aiter_sse():
                     self.received.append(event)
 
@@ -93,6 +94,22 @@ class Run:
             idle_timeout=1.0,
             logger=structlog.wrap_logger(self, processors=[self._told]),
         )
+
+    @contextmanager
+    def _closed_after(
+        self, seconds: float, source: ReconnectingEventSource
+    ) -> Iterator[None]:
+        def close() -> None:
+            self._is_time_up = True
+            source.close()
+
+        timer = threading.Timer(seconds, close)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
     def show(self, line: str) -> None:
         """A line of the account, with the seconds since the beginning."""
@@ -117,7 +134,7 @@ class Run:
                 )
             case "stream.waiting":
                 return f"waiting   {facts['delay']:.2f} s"
-            case "stream.closed":
+            case "stream.closed" if self._is_time_up or facts["reason"] != "closed":
                 reason = facts["reason"]
                 return f"finished  {_REASONS.get(reason, reason)}"
         raise structlog.DropEvent
@@ -132,17 +149,6 @@ class Run:
             [(str(n), DATA.format(n=n)) for n in numbers],
             [(event.id, event.data) for event in self.received],
         )
-
-
-@contextmanager
-def _closed_after(seconds: float, source: ReconnectingEventSource) -> Iterator[None]:
-    timer = threading.Timer(seconds, source.close)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def demo(*, seed: int | None, seconds: float, is_async: bool) -> int:
