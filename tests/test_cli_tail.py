@@ -249,10 +249,10 @@ def test_each_failed_attempt_is_one_line_and_so_is_its_end():
     assert re.fullmatch(
         rf"{TIME} {server.url} answered 503: .*\[next attempt in \d\.\d s\]", lines[0]
     )
-    assert re.fullmatch(rf"{TIME} connected again", lines[1])
+    assert re.fullmatch(rf"{TIME} connected", lines[1])  # it never was before
     assert re.search(r"was interrupted: .*\[next attempt in 0.1 s\]", lines[2])
     assert "answered 502" in lines[3]
-    assert lines[4].endswith(" connected again, after id=4")
+    assert re.fullmatch(rf"{TIME} connected again, after id=4", lines[4])
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
 
 
@@ -433,7 +433,17 @@ def test_ctrl_c_ends_it_while_it_waits():
         assert "next attempt in" in child.error_line()
         status, summary = child.stop()
     assert status == 130
-    assert "1 reconnect (1 UnexpectedStatus)" in summary
+    assert "0 connections, 1 failed attempt (1 UnexpectedStatus)," in summary
+
+
+def test_a_summary_counts_reconnects_once_it_was_connected():
+    answers = [events("id: 1\ndata: a\n\n", end="cut"), Answer(503)]
+    with ScriptedServer(answers) as server, Child(server.url) as child:
+        assert "interrupted" in child.error_line()
+        assert "answered 503" in child.error_line()
+        _, summary = child.stop()
+    causes = "1 StreamInterrupted, 1 UnexpectedStatus"
+    assert f"1 connection, 2 reconnects ({causes})," in summary
 
 
 def test_ctrl_c_ends_it_while_nobody_takes_its_output():

@@ -59,6 +59,7 @@ class AttemptLines:
     def __init__(self) -> None:
         self._failure = ""
         self._last_event_id = ""
+        self._was_open = False
 
     def __call__(self, _logger: object, method: str, facts: Facts) -> str:
         if method == "warning":
@@ -71,11 +72,17 @@ class AttemptLines:
             case "stream.waiting":
                 wait = f"next attempt in {facts['delay']:.1f} s"
                 return _timed(f"{self._failure} [{wait}]")
-            case "stream.open" if self._failure:
-                self._failure = ""
-                where = f", after id={self._last_event_id}"
-                return _timed("connected again" + where * bool(self._last_event_id))
+            case "stream.open":
+                return self._opened()
         raise structlog.DropEvent
+
+    def _opened(self) -> str:
+        had_failed, self._failure = bool(self._failure), ""
+        again, self._was_open = " again" * self._was_open, True
+        if not had_failed:
+            raise structlog.DropEvent
+        where = f", after id={self._last_event_id}" * bool(self._last_event_id)
+        return _timed(f"connected{again}{where}")
 
 
 def _timed(text: str) -> str:
@@ -85,10 +92,11 @@ def _timed(text: str) -> str:
 def summary(stats: StreamStats, last_event_id: str) -> str:
     """What a run came to, in one line."""
     drops = sum(stats.reconnects.values())
+    what = "reconnect" if stats.connections else "failed attempt"
     causes = ", ".join(f"{n} {cause}" for cause, n in stats.reconnects.items())
     return (
         f"{counted(stats.events, 'event')}, {counted(stats.connections, 'connection')},"
-        f" {counted(drops, 'reconnect')}{causes and f' ({causes})'},"
+        f" {counted(drops, what)}{causes and f' ({causes})'},"
         f" last event ID {last_event_id!r}"
     )
 
