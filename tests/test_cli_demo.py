@@ -238,3 +238,4 @@ def test_it_ends_quietly_when_nobody_reads_the_account(face):
 def test_seconds_beyond_its_promise_are_wrong_usage():
     assert run("--seconds", "31").exit_code == 2
     assert run("--seconds", "0").exit_code == 2
+    assert "it is not a number" in run("--seconds", "nan").stderr

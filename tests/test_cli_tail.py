@@ -189,6 +189,20 @@ def test_data_is_posted_as_a_form_unless_a_header_says_otherwise(given, sent):
     assert request.header("content-type") == sent
 
 
+def test_data_is_sent_as_the_bytes_that_were_typed():
+    with ScriptedServer([events("data: a\n\n")]) as server:
+        result = run("-d", os.fsdecode(b"\xff"), server.url)
+        (request,) = server.requests
+    assert (result.exit_code, request.body) == (0, b"\xff")
+
+
+def test_the_same_last_event_id_may_be_given_twice():
+    with ScriptedServer([Answer(204)]) as server:
+        result = run("--last-event-id", "9", "-H", "Last-Event-ID: 9", server.url)
+        assert server.requests[0].header("last-event-id") == "9"
+    assert result.exit_code == 0
+
+
 def test_silence_longer_than_the_idle_timeout_is_a_drop():
     silent = events("retry: 100\nid: 1\ndata: a\n\n", end="hang")
     with ScriptedServer([silent, Answer(204)]) as server:
@@ -361,6 +375,10 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(monkeypatch):
     ("words", "hint"),
     [
         ([], "Missing argument"),
+        ([""], "write it as https://host/path"),
+        (["http:/x"], "write it as https://host/path"),
+        (["HTTPS//x"], "write it as https://host/path"),
+        (["httpbin.org/sse"], "write https://httpbin.org/sse, or http://"),
         (["localhost:8000/feed"], "write https://localhost:8000/feed, or http://"),
         (["me:s3cret@h/feed?k=s3cret"], "write https://h/feed?k=***"),
         (["ftp://h/"], "scheme is not http"),
@@ -375,7 +393,12 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(monkeypatch):
         (["http://h/", "-X", "G T"], "cannot be a method"),
         (["http://h/", "-n", "0"], "x>=1"),
         (["http://h/", "--last-event-id", "a\n"], "last event ID"),
-        (["http://h/", "--last-event-id", "a", "-H", "last-event-id: b"], "differ"),
+        (
+            ["http://h/", "--last-event-id", "a", "-H", "last-event-id: b"],
+            "--last-event-id and -H 'last-event-id: …' differ",
+        ),
+        (["http://h/", "-d", "a", "-d", "s3cret"], "'-d' / '--data': give it once"),
+        (["http://h/", "--idle-timeout", "nan"], "'--idle-timeout': it is not a num"),
         (["http://h/", "--cacert", __file__], "no file of PEM certificates"),
     ],
 )
@@ -384,6 +407,22 @@ def test_wrong_usage_is_explained_with_status_2(words, hint):
     assert result.exit_code == 2
     assert hint in result.stderr
     assert "s3cret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["http://\udcff.invalid/"],
+        ["http://127.0.0.1:1/\udcff"],
+        ["http://h/", "-H", "X: \udcff"],
+        ["http://h/", "-X", "\udcff"],
+        ["http://h/", "--last-event-id", "\udcff"],
+    ],
+)
+def test_what_is_no_text_is_refused(words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "it is not text in this locale's encoding" in result.stderr
 
 
 # -------------------------------------------------------------------- how it ends

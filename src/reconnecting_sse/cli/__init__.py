@@ -68,8 +68,20 @@ def commands() -> None:
     callback=argument.checked(argument.method),
     help="The request's method.",
 )
-@click.option("-d", "--data", help="A body to send; makes the method POST.")
-@click.option("--last-event-id", metavar="ID", help="Go on after this event.")
+@click.option(
+    "-d",
+    "--data",
+    metavar="TEXT",
+    multiple=True,  # to refuse it
+    callback=argument.body,
+    help="A body to send, as it is; makes the method POST.",
+)
+@click.option(
+    "--last-event-id",
+    metavar="ID",
+    callback=argument.checked(str),
+    help="Go on after this event.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
     "-n",
@@ -84,6 +96,7 @@ def commands() -> None:
     metavar="SECONDS",
     default=300.0,
     show_default=True,
+    callback=argument.seconds,
     help="Silence after which the connection counts as lost; 0: never.",
 )
 @click.option(
@@ -119,6 +132,7 @@ def tail(context: click.Context, /, **options: Any) -> None:
     metavar="MAX",
     default=25.0,
     show_default=True,
+    callback=argument.seconds,
     help="End after so many seconds at the latest; what is missing then is lost.",
 )
 @click.option(

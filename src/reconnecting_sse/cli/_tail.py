@@ -38,7 +38,7 @@ class TailOptions:
     url: str
     headers: tuple[tuple[str, str], ...]
     method: str | None
-    data: str | None
+    data: bytes | None
     last_event_id: str | None
     as_json: bool
     max_events: int | None
@@ -76,6 +76,7 @@ def _verify(options: TailOptions) -> bool | ssl.SSLContext:
 
 
 def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSource:
+    _check_cursor(options)
     headers = list(options.headers)
     has_type = any(name.lower() == "content-type" for name, _ in headers)
     if options.data is not None and not has_type:
@@ -93,6 +94,15 @@ def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSou
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _check_cursor(options: TailOptions) -> None:
+    wanted = options.last_event_id
+    for name, value in options.headers:
+        if name.lower() == "last-event-id" and wanted not in (None, value):
+            raise click.UsageError(
+                f"--last-event-id and -H '{name}: …' differ; give one of them"
+            )
 
 
 def _follow(
