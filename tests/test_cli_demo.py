@@ -195,9 +195,11 @@ def broken_feed(request):
     return Answer(204) if is_served else Answer(body=events)
 
 
-def test_a_server_that_turns_the_client_away_fails_it(monkeypatch):
+@pytest.mark.parametrize("face", FACES)
+def test_a_server_that_turns_the_client_away_fails_it(face, monkeypatch):
     monkeypatch.setattr(_demo, "NumberedFeed", lambda *_, **__: lambda _: Answer(404))
-    result = run()
+    monkeypatch.setenv("http_proxy", "http://me:s3cret@no.proxy:bad")  # nor asked
+    result = run(face)
     assert result.exit_code == 1
     assert "gave up: http://127.0.0.1" in result.stdout
     assert numbers(result.stdout)["lost"] == "300"

@@ -361,13 +361,22 @@ def test_a_proxy_that_refuses_is_named_and_its_login_is_not(monkeypatch):
     assert "s3cret" not in line
 
 
-def test_an_environments_proxy_that_is_none_is_said_in_one_line(monkeypatch):
-    monkeypatch.setenv("http_proxy", "gopher://me:s3cret@proxy.test")
+@pytest.mark.parametrize(
+    ("proxy", "hint"),
+    [
+        ("gopher://me:s3cret@proxy.test", "socks5"),
+        ("http://me:s3cret@127.0.0.1:bad", "URL is invalid"),
+    ],
+)
+def test_an_environments_proxy_that_is_none_is_said_in_one_line(
+    proxy, hint, monkeypatch
+):
+    monkeypatch.setenv("http_proxy", proxy)
     result = run("http://feed.test/")
     (line,) = result.stderr.splitlines()
     assert result.exit_code == 1
     assert line.startswith("error: the environment's proxy: ")
-    assert "socks5" in line
+    assert hint in line
     assert "s3cret" not in line
 
 

@@ -64,7 +64,7 @@ class Run:
 
     def _receive(self, url: str, seconds: float) -> None:
         with (
-            httpxr.Client(transport=StreamingTransport()) as client,
+            httpxr.Client(transport=StreamingTransport(), trust_env=False) as client,
             self._source(client, url) as source,
             self._closed_after(seconds, source),
         ):
@@ -74,7 +74,8 @@ class Run:
     async def _receive_async(self, url: str, seconds: float) -> None:
         # Never closed: it holds nothing, and awaiting httpxr just before the process
         # ends makes its runtime panic, measured in one of three runs.
-        client = httpxr.AsyncClient(transport=AsyncStreamingTransport())
+        transport = AsyncStreamingTransport()
+        client = httpxr.AsyncClient(transport=transport, trust_env=False)
         async with self._source(client, url) as source:
             with self._closed_after(seconds, source):
                 async for event in source.aiter_sse():

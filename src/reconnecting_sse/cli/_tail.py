@@ -54,7 +54,8 @@ def tail(options: TailOptions) -> int:
     transport = EnvironmentTransport(verify=_verify(options))
     try:
         with (
-            httpxr.Client(transport=transport) as client,
+            # The transport reads the environment; httpxr stumbles over what is in it.
+            httpxr.Client(transport=transport, trust_env=False) as client,
             _source(client, options) as source,
         ):
             return _follow(source, output, options)
