@@ -34,12 +34,16 @@ class SyncFace:
     @contextmanager
     def connect(self, client, method, url, **request):
         with connect_sse(client, method, url, **request) as source:
-            yield Connected(source, source.iter_sse, source.iter_json, next)
+            yield self._connected(source)
 
     @contextmanager
     def source(self, response):
         source = EventSource(response)
-        yield Connected(source, source.iter_sse, source.iter_json, next)
+        yield self._connected(source)
+
+    def _connected(self, source):
+        read = source.response.read
+        return Connected(source, source.iter_sse, source.iter_json, next, read)
 
     @contextmanager
     def streamed(self, *script, method="GET", **request):
@@ -91,17 +95,25 @@ class AsyncFace(SyncFace):
             except StopAsyncIteration:
                 raise StopIteration from None
 
-        return Connected(source, source.aiter_sse, source.aiter_json, step)
+        def read():
+            return runner.run(_whole(source.response))
+
+        return Connected(source, source.aiter_sse, source.aiter_json, step, read)
 
 
 async def _awaited(iterator):
     return await anext(iterator)
 
 
+async def _whole(response):
+    return await response.aread()
+
+
 class Connected:
     """An ``EventSource`` whose iterators are plain ones on either face."""
 
-    def __init__(self, source, iter_sse, iter_json, step):
+    def __init__(self, source, iter_sse, iter_json, step, read):
+        self.read = read
         self.source = source
         self.response = source.response
         self._iter_sse = iter_sse

@@ -262,3 +262,8 @@ def test_a_slow_caller_is_not_taken_for_a_silent_server(monkeypatch, face):
     played.consume(dawdle)
     assert played.source._session.idle_timeout == 300
     assert not played.source._session._adaptive._silences
+
+
+def test_one_header_of_a_gap_watch_is_no_string():
+    with pytest.raises(TypeError, match=r"write \('X-Position',\)"):
+        GapWatch(print, headers="X-Position")

@@ -244,6 +244,36 @@ def test_a_plain_client_streams_through_the_environments_proxy(face, monkeypatch
         assert server.requests[0].target == str(URL)
 
 
+NO_PROXY_AT_ALL = ["http://h.test:99999", "http://", "http://u:hush@h:p"]
+
+
+@on_both_faces
+@pytest.mark.parametrize("proxy", NO_PROXY_AT_ALL)
+def test_what_the_environment_names_is_no_matter_where_it_is_not_used(
+    face, monkeypatch, proxy
+):
+    """httpxr raises for it, also where the caller gave a transport."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    ours = face.transport()
+    assert found(face.client(transport=ours)) is ours
+    assert is_live(found(face.client(trust_env=False)))
+    monkeypatch.setenv("NO_PROXY", "feed.test")
+    assert proxy_for(face.client()) is None
+
+
+@on_both_faces
+@pytest.mark.parametrize("proxy", NO_PROXY_AT_ALL)
+def test_an_environment_proxy_that_is_none_says_so(face, monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(ValueError, match="the environment's proxy: ") as caught:
+        found(face.client())
+    assert "hush" not in str(caught.value)
+    mounted = face.client(mounts={"all://other.test": face.transport()})
+    with pytest.raises(ValueError, match="the environment names a proxy") as caught:
+        found(mounted)
+    assert "hush" not in str(caught.value)
+
+
 @on_both_faces
 def test_trust_env_false_ignores_the_environment(face, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", PROXY)

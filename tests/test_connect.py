@@ -224,28 +224,28 @@ def test_the_content_type_is_compared_by_essence_and_the_data_is_utf8(face, kind
 
 @on_both_faces
 @pytest.mark.parametrize(
-    ("headers", "got"),
+    ("headers", "said"),
     [
-        ([("Content-Type", "text/html; charset=utf-8")], "'text/html'"),
-        ([("Content-Type", "text/event-streams")], "'text/event-streams'"),
-        ([("Content-Type", "application/x-ndjson")], "'application/x-ndjson'"),
-        ([], "no content type"),
+        ([("Content-Type", "text/html; charset=utf-8")], "with 'text/html', expected"),
+        ([("Content-Type", "text/event-streams")], "with 'text/event-streams', exp"),
+        ([("Content-Type", "application/x-ndjson")], "with 'application/x-ndjson', "),
+        ([], "with no content type, expected 'text/event-stream'; is this the stream"),
         (
             [*SSE, ("Content-Encoding", "compress")],
-            "encoding 'compress', which is not decoded",
+            "in the encoding 'compress', which cannot be decoded here; have",
         ),
     ],
 )
 def test_what_is_no_event_stream_raises_when_iterated_and_not_before(
-    face, headers, got
+    face, headers, said
 ):
     answer = Answer(headers=headers, body="data: 1\n\n", end="hang")
     with face.streamed(answer) as connected:
         events = connected.events()
         for _ in range(2):
-            with pytest.raises(SSEError, match="expected text/event-stream") as caught:
+            with pytest.raises(SSEError, match=r"127.* answered 200 ") as caught:
                 next(events)
-        assert got in str(caught.value)
+        assert said in str(caught.value)
         assert isinstance(caught.value, UnexpectedContentType)
         assert caught.value.status == 200
         assert caught.value.url == str(connected.response.request.url)
@@ -257,7 +257,8 @@ def test_json_is_read_from_either_kind_of_stream_and_no_other(face):
     answer = Answer(headers=[("Content-Type", "text/plain")], body="1\n")
     with face.streamed(answer) as connected:
         documents = connected.documents()
-        with pytest.raises(SSEError, match=r"ndjson or .* or text/event-stream, got"):
+        expected = "with 'text/plain', expected 'text/event-stream' or lines of JSON;"
+        with pytest.raises(SSEError, match=expected):
             next(documents)
 
 
@@ -267,8 +268,19 @@ def test_lines_are_no_events_even_once_they_are_being_read(face):
     with face.streamed(answer) as connected:
         assert next(connected.documents()) == 1
         assert list(connected.documents()) == [2]
-        with pytest.raises(SSEError, match="expected text/event-stream"):
+        with pytest.raises(SSEError, match="expected 'text/event-stream';"):
             next(connected.events())
+
+
+@on_both_faces
+def test_the_answer_to_a_bad_request_says_its_status_and_may_be_read(face):
+    headers = [("Content-Type", "application/json")]
+    answer = Answer(401, headers=headers, body='{"error": "expired"}', framing="length")
+    with face.streamed(answer) as connected:
+        with pytest.raises(SSEError, match=r"answered 401 .*credentials") as caught:
+            next(connected.documents())
+        assert caught.value.status == 401
+        assert connected.read() == b'{"error": "expired"}'
 
 
 @on_both_faces

@@ -63,6 +63,26 @@ def test_without_structlog_the_standard_librarys_logger_is_used(caplog):
     assert [level for _, level, _ in shown] == ["INFO", "WARNING"]
 
 
+def test_a_logger_of_the_standard_library_may_be_given(caplog):
+    worker = logging.getLogger("worker")
+    caplog.set_level(logging.DEBUG, logger="worker")
+    _log.write(_log.logger_of(worker), DROPPED)
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("worker", "INFO")
+    assert record.getMessage().startswith("event='stream.dropped' url='http://feed.")
+
+
+@pytest.mark.parametrize("given", ["worker", logging.LoggerAdapter(logging.root)])
+def test_what_takes_no_keywords_is_no_logger(given):
+    with pytest.raises(TypeError, match="logger= is a structlog logger"):
+        _log.logger_of(given)
+
+
+def test_a_logger_that_takes_keywords_is_used_as_it_is():
+    given = structlog.get_logger("worker")
+    assert _log.logger_of(given) is given
+
+
 def test_an_application_that_configured_nothing_sees_warnings_only_and_on_stderr():
     program = (
         "from reconnecting_sse import _log\n"

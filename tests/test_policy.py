@@ -169,3 +169,16 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong):
 def test_a_policy_is_immutable():
     with pytest.raises(AttributeError):
         ReconnectPolicy().max_delay = 3
+
+
+@pytest.mark.parametrize(
+    "delays",
+    [
+        {"initial_delay": float("nan")},
+        {"max_delay": float("nan")},
+        {"retry_bounds": (0.1, float("nan"))},
+    ],
+)
+def test_no_delay_is_no_number(delays):
+    with pytest.raises(ValueError, match="delays must not be negative"):
+        ReconnectPolicy(**delays)

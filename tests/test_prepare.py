@@ -95,11 +95,12 @@ def test_it_may_be_a_coroutine_function_on_the_async_face(monkeypatch):
     assert targets == ["/stream?attempt=1", "/stream?attempt=2"]
 
 
-def test_a_coroutine_function_on_the_sync_face_is_refused(monkeypatch):
-    async def prepare(request, _attempt):
+def test_what_turns_out_to_be_a_coroutine_is_refused_on_the_sync_face(monkeypatch):
+    async def later(request):
         return request
 
-    played = Played(monkeypatch, "sync", [stream(A)], "GET", {"prepare": prepare})
+    options = {"prepare": lambda request, _attempt: later(request)}
+    played = Played(monkeypatch, "sync", [stream(A)], "GET", options)
     assert isinstance(played.consume().error, TypeError)
     assert "AsyncClient" in str(played.error)
 

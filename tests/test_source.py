@@ -158,3 +158,35 @@ def test_a_callback_that_cannot_be_called_plainly_is_refused(name):
     for wrong in (coroutine_function, 5):
         with pytest.raises(TypeError, match=f"{name}="):
             source_of(**{name: wrong})
+
+
+async def prepare_later(request, _attempt):
+    return request
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"last_event_id": 42}, "last_event_id= is a str"),
+        ({"connect_timeout": "3"}, "connect_timeout= is seconds"),
+        ({"json": {}, "content": "x"}, "one of json=, data= and content="),
+        ({"json": {}, "data": {"a": "b"}}, "one of json=, data= and content="),
+        ({"prepare": "token"}, "prepare= must be callable"),
+        ({"prepare": prepare_later}, "prepare= is a coroutine function"),
+        ({"logger": "worker"}, "logger= is a structlog logger"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, dict) else "",
+)
+def test_what_is_of_a_wrong_type_is_refused_when_it_is_given(options, words):
+    with pytest.raises(TypeError, match=words):
+        source_of(**options)
+
+
+@pytest.mark.parametrize("size", [0, -1, "10"])
+def test_a_limit_that_no_event_keeps_is_refused(size):
+    with pytest.raises(ValueError, match="max_event_bytes="):
+        source_of(max_event_bytes=size)
+
+
+def test_a_coroutine_function_prepares_on_the_async_face():
+    assert source_of(async_client(), prepare=prepare_later).state == "connecting"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -17,13 +17,14 @@ from reconnecting_sse._errors import (
 from reconnecting_sse._request import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import httpxr
 
 EVENT_STREAM = "text/event-stream"
 
 _OK = 200
+_OPTIONAL_CODINGS = ("br", "zstd")
 
 _SECONDS = re.compile(r"[0-9]+")  # RFC 9110, section 10.2.3: delay-seconds
 _MANY_DIGITS = 18
@@ -69,6 +70,11 @@ class Answer:
         """The encoding that nobody has undone, or an empty string."""
         encoding = (self.header("content-encoding") or "").strip().lower()
         return "" if encoding == "identity" else encoding
+
+    def decoded(self) -> Answer:
+        """The same, where somebody has undone the encoding already."""
+        headers = tuple(h for h in self.headers if h[0] != "content-encoding")
+        return replace(self, headers=headers)
 
     @property
     def is_event_stream(self) -> bool:
@@ -128,13 +134,7 @@ def refusal(answer: Answer, url: str) -> StreamError:
         message = f"{shown} answered {answer.status}: {hint}"
     else:
         kind = UnexpectedContentType
-        got = repr(answer.content_type) if answer.content_type else "no content type"
-        if answer.content_encoding:
-            got += f" in the encoding {answer.content_encoding!r}, which is not decoded"
-        message = (
-            f"{shown} answered 200 with {got}, expected {EVENT_STREAM!r};"
-            " is this the stream's URL?"
-        )
+        message = f"{shown} answered 200 {mismatch(answer, {EVENT_STREAM})}"
     return kind(
         message,
         url=url,
@@ -142,6 +142,23 @@ def refusal(answer: Answer, url: str) -> StreamError:
         headers=answer.headers,
         body=answer.body,
     )
+
+
+def mismatch(answer: Answer, wanted: Collection[str]) -> str:
+    """What an answer came with instead of a wanted content type, and what to do."""
+    if answer.content_type in wanted:
+        coding = answer.content_encoding
+        is_optional = coding in _OPTIONAL_CODINGS
+        install = 'pip install "reconnecting-sse[compression]", or ' * is_optional
+        return (
+            f"in the encoding {coding!r}, which cannot be decoded here;"
+            f" {install}have the server send gzip, or none"
+        )
+    got = repr(answer.content_type) if answer.content_type else "no content type"
+    expected = repr(EVENT_STREAM) + " or lines of JSON" * (len(wanted) > 1)
+    is_ok = answer.status == _OK
+    hint = "is this the stream's URL?" if is_ok else _hint(answer.status)
+    return f"with {got}, expected {expected}; {hint}"
 
 
 def _hint(status: int) -> str:

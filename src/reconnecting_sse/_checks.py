@@ -39,6 +39,10 @@ class GapWatch:
     headers: tuple[str, ...] = ("Mercure-Last-Event-ID",)
     is_gap: Predicate | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.headers, str):
+            raise TypeError(f"headers= is a tuple of names: write ({self.headers!r},)")
+
     def hear(self, fact: Lifecycle) -> None:
         """Pass on the facts that are gaps."""
         if isinstance(fact, Gap):

@@ -21,6 +21,10 @@ _EXPLICIT = (
     "give the client a transport that streams: transport=StreamingTransport() for an"
     " httpxr.Client, transport=AsyncStreamingTransport() for an httpxr.AsyncClient"
 )
+_NO_PROXY_AT_ALL = (
+    "the environment names a proxy whose address is no URL, and httpxr cannot look for"
+    " the client's mounts: mend or unset it, or make the client with trust_env=False"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,10 @@ class Transports:
 
     def _substitute(self, proxy: str | None) -> Any:
         if proxy not in self._substitutes:
-            self._substitutes[proxy] = self._make(proxy=proxy)
+            try:
+                self._substitutes[proxy] = self._make(proxy=proxy)
+            except ValueError as error:
+                raise ValueError(f"the environment's proxy: {error}") from None
         return self._substitutes[proxy]
 
     @property
@@ -132,9 +139,15 @@ class Transports:
     def _configured(self, url: httpxr.URL) -> tuple[Any, bool]:
         """The client's transport for the URL, and whether it is a mount."""
         client = cast("Any", self._client)
-        chosen = client._transport_for_url(url)  # noqa: SLF001  (nothing public says)
-        mounts = client._mounts.values()  # noqa: SLF001
+        mounts = client._mounts.values()  # noqa: SLF001  (nothing public says)
         own = client._transport  # noqa: SLF001
+        try:
+            chosen = client._transport_for_url(url)  # noqa: SLF001
+        except ValueError:
+            # It makes the environment's proxy before it looks what the caller gave.
+            if mounts:
+                raise ValueError(_NO_PROXY_AT_ALL) from None
+            return own, False
         if any(chosen is mounted for mounted in mounts):
             return (own if chosen is None else chosen), True  # None: not elsewhere
         # With a proxy in the environment httpxr answers with a transport of its own

@@ -77,9 +77,8 @@ class Effects:
         """What an attempt's response means to the session."""
         response = exchanged.response
         answer = answer_of(response, refusal=exchanged.refusal)
-        if is_whole(response):  # httpxr has decoded it already
-            headers = tuple(h for h in answer.headers if h[0] != "content-encoding")
-            answer = replace(answer, headers=headers)
+        if is_whole(response):  # httpxr has decoded it
+            answer = answer.decoded()
         return replace(answer, method=exchange.method, has_acted=exchange.has_acted)
 
     def tell(self, fact: Lifecycle) -> None:

@@ -13,6 +13,25 @@ if TYPE_CHECKING:
 NAME = "reconnecting_sse"
 
 
+def logger_of(given: Any) -> Any:
+    """The logger that the caller gave, as one that takes keywords; else the default.
+
+    Raises:
+        TypeError: It is no logger.
+    """
+    if given is None:
+        return default_logger()
+    if isinstance(given, logging.Logger):
+        return _wrapped(given)
+    is_adapter = isinstance(given, logging.LoggerAdapter)  # takes no keywords
+    if is_adapter or not callable(getattr(given, "info", None)):
+        raise TypeError(
+            "logger= is a structlog logger, or a plain one of the standard library's,"
+            f" not {given!r}"
+        )
+    return given
+
+
 def default_logger() -> Any:
     """structlog's own where the application configured it, else the standard library's.
 
@@ -21,8 +40,12 @@ def default_logger() -> Any:
     """
     if structlog.is_configured():
         return structlog.get_logger(NAME)
+    return _wrapped(logging.getLogger(NAME))
+
+
+def _wrapped(logger: Any) -> Any:
     return structlog.wrap_logger(
-        logging.getLogger(NAME),
+        logger,
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.processors.KeyValueRenderer(key_order=["event"]),

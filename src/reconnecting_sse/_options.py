@@ -32,6 +32,8 @@ def idle_of(
 
 def seconds_of(name: str, value: float | None) -> float | None:
     """A timeout that the platform can wait for; None for none."""
+    if not (value is None or isinstance(value, (int, float))):
+        raise TypeError(f"{name}= is seconds or None, not {value!r}")
     if value is None or value > threading.TIMEOUT_MAX:
         return None
     if not value >= 0:  # nor NaN
@@ -50,13 +52,33 @@ def check_plain(**functions: object) -> None:
             raise TypeError(f"{name}= must be callable, not {function!r}")
 
 
-def check_repeatable(content: object) -> None:
-    """Refuse a body that may give its data only once."""
+def check_prepare(prepare: object, *, is_async: bool) -> None:
+    """Refuse what nobody could call, or would await."""
+    if prepare is not None and not callable(prepare):
+        raise TypeError(f"prepare= must be callable, not {prepare!r}")
+    if is_coroutine_function(prepare) and not is_async:
+        raise TypeError(
+            "prepare= is a coroutine function, which an httpxr.Client cannot await:"
+            " give a plain function, or an httpxr.AsyncClient"
+        )
+
+
+def check_body(*, json: object, data: object, content: object) -> None:
+    """Refuse a body that may give its data only once, or that is another's, too."""
+    if sum(part is not None for part in (json, data, content)) > 1:
+        raise TypeError("give one of json=, data= and content=: a request has one body")
     if content is not None and not isinstance(content, (bytes, str)):
         raise TypeError(
             "content= must be bytes or str: it is sent again with every attempt, and"
             f" a {type(content).__name__} may give its data only once"
         )
+
+
+def event_bytes_of(value: int | None) -> int | None:
+    """A size that an event can have; None for any."""
+    if value is None or (isinstance(value, int) and value > 0):
+        return value
+    raise ValueError(f"max_event_bytes= is a number of bytes, or None, not {value!r}")
 
 
 def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:
@@ -71,6 +93,8 @@ def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPo
 
 def initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
     """The first attempt's ID: the keyword's, the caller's header's or the client's."""
+    if not (given is None or isinstance(given, str)):
+        raise TypeError(f"last_event_id= is a str, as an event gave it, not {given!r}")
     in_header = cursor_in(fields_of(request.headers))
     if in_header is None:
         in_header = cursor_in(client.headers.raw)

@@ -100,7 +100,8 @@ class ReconnectPolicy:
                 f'unexpected= must be "raise" or "retry", not {self.unexpected!r}'
             )
         low, high = self.retry_bounds
-        if self.initial_delay < 0 or self.max_delay < 0 or not 0 <= low <= high:
+        # Said so that NaN, which is neither, is refused as well.
+        if not (self.initial_delay >= 0 <= self.max_delay and 0 <= low <= high):
             raise ValueError(
                 "delays must not be negative, and retry_bounds must ascend:"
                 f" initial_delay={self.initial_delay}, max_delay={self.max_delay},"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconnecting_sse._answer import EVENT_STREAM, answer_of
+from reconnecting_sse._answer import EVENT_STREAM, answer_of, mismatch
 from reconnecting_sse._bodies import async_body_of, body_of, is_whole
 from reconnecting_sse._decoder import MAX_EVENT_BYTES, EventStreamDecoder
-from reconnecting_sse._errors import UnexpectedContentType
+from reconnecting_sse._errors import UnexpectedContentType, redacted
 from reconnecting_sse._json import LINES, LineDecoder
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ class Reader:
         if self._content_type in wanted:
             return
         answer = answer_of(self._response)
-        encoding = "" if is_whole(self._response) else answer.content_encoding
-        if answer.content_type not in wanted or encoding:
-            raise _unexpected(answer, encoding, wanted)
+        if is_whole(self._response):
+            answer = answer.decoded()
+        if answer.content_type not in wanted or answer.content_encoding:
+            raise _unexpected(answer, wanted)
         self._content_type = answer.content_type
         if answer.content_type in LINES:
             self._decoder = LineDecoder(MAX_EVENT_BYTES)
@@ -72,17 +73,13 @@ class Reader:
             self._decoder = EventStreamDecoder()
 
 
-def _unexpected(
-    answer: Answer, encoding: str, wanted: frozenset[str]
-) -> UnexpectedContentType:
-    got = repr(answer.content_type) if answer.content_type else "no content type"
-    encoded = f" in the encoding {encoding!r}, which is not decoded" if encoding else ""
-    message = (
-        f"expected {' or '.join(sorted(wanted))}, got {got}{encoded}"
-        f" with status {answer.status}; is this the stream's URL?"
-    )
+def _unexpected(answer: Answer, wanted: frozenset[str]) -> UnexpectedContentType:
+    where = redacted(answer.url) or "the server"
     return UnexpectedContentType(
-        message, url=answer.url, status=answer.status, headers=answer.headers
+        f"{where} answered {answer.status} {mismatch(answer, wanted)}",
+        url=answer.url,
+        status=answer.status,
+        headers=answer.headers,
     )
 
 

@@ -17,8 +17,10 @@ from reconnecting_sse._effects import Effects
 from reconnecting_sse._errors import redacted
 from reconnecting_sse._json import AsyncJSONIterator, JSONDocuments, JSONIterator
 from reconnecting_sse._options import (
+    check_body,
     check_plain,
-    check_repeatable,
+    check_prepare,
+    event_bytes_of,
     idle_of,
     initial_id,
     one_policy,
@@ -91,12 +93,14 @@ class ReconnectingEventSource:
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
         on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
             also says where that shows.
-        logger: A structlog logger instead of the default one.
+        logger: A structlog logger, or one of the standard library's, instead of the
+            default one.
 
     Raises:
         TypeError: The client is no httpxr client, ``policy`` came together with a
-            strategy, or the body cannot be sent twice.
-        ValueError: The last event ID can be none, or was given twice and differs.
+            strategy, the body cannot be sent twice, or a keyword is of a wrong type.
+        ValueError: The last event ID is one that no event can have, or was given twice
+            with different values; or a keyword's value has no meaning.
     """
 
     def __init__(
@@ -138,7 +142,8 @@ class ReconnectingEventSource:
         self._is_async = is_async(client)
         self._method = method
         self._url = str(url)
-        check_repeatable(content)
+        check_body(json=json, data=data, content=content)
+        check_prepare(prepare, is_async=self._is_async)
         request = request_of(
             method,
             url,
@@ -166,7 +171,7 @@ class ReconnectingEventSource:
             last_event_id=initial_id(last_event_id, request, client),
             on_end=on_end,
             resend=resend,
-            max_event_bytes=max_event_bytes,
+            max_event_bytes=event_bytes_of(max_event_bytes),
             on_comment=on_comment,
             gap_headers=gaps.headers if gaps else (),
             idle=adaptive,
@@ -184,7 +189,7 @@ class ReconnectingEventSource:
             prepare=prepare,
             url=self._url,
             timeout=timeouts.as_extension(),
-            logger=_log.default_logger() if logger is None else logger,
+            logger=_log.logger_of(logger),
             signal=signal,
             listeners=[
                 *([on_lifecycle] if on_lifecycle else []),

@@ -53,7 +53,7 @@ class NumberedFeed:
         retry: The reconnection time to announce on each connection, in milliseconds.
         data: Each event's data, where ``{n}`` is its ID; or what makes it from that.
         then: After the last event: ``hang`` keeps the connection open, ``end`` ends
-            the stream, ``stop`` ends it and answers 204 to who has them all.
+            the stream, ``stop`` ends it and answers 204 to a client that has them all.
         pause: Seconds after each event.
         faults: What becomes of each connection, such as ``RandomFaults``.
     """
@@ -87,7 +87,9 @@ class NumberedFeed:
 
     def event(self, n: int) -> str:
         """The event with the ID ``n``, as it is sent."""
-        data = self._data(n) if callable(self._data) else self._data.format(n=n)
+        data = (
+            self._data(n) if callable(self._data) else self._data.replace("{n}", str(n))
+        )
         lines = "".join(f"data: {line}\n" for line in data.split("\n"))
         return f"id: {n}\n{lines}\n"
 
