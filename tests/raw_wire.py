@@ -224,7 +224,11 @@ def tls_context():
     return context
 
 
-def trusting():
+def trusting_context():
     context = ssl.create_default_context()
     authority().configure_trust(context)
-    return StreamingTransport(verify=context)
+    return context
+
+
+def trusting():
+    return StreamingTransport(verify=trusting_context())

@@ -10,11 +10,10 @@ from reconnecting_sse.transports._aiohttp_silence import Silence, SilenceError
 
 
 class Timer:
+    """Not every loop's says when it is due: uvloop's may be a plain handle."""
+
     def __init__(self, loop, due, call):
         self.loop, self.due, self.call = loop, due, call
-
-    def when(self):
-        return self.due
 
     def cancel(self):
         self.loop.timers.remove(self)
@@ -37,7 +36,7 @@ class Loop:
     def pass_time(self, seconds):
         end = self.now + seconds
         while self.timers and min(timer.due for timer in self.timers) <= end:
-            timer = min(self.timers, key=Timer.when)
+            timer = min(self.timers, key=lambda timer: timer.due)
             self.timers.remove(timer)
             self.now = timer.due
             timer.call()

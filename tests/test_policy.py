@@ -115,6 +115,10 @@ def test_a_strategy_that_cannot_be_called_plainly_is_refused(name, strategy):
         ReconnectPolicy(**{name: strategy})
 
 
+class StopWhenAny(tenacity.stop_any):
+    """A combination of the caller's own."""
+
+
 @pytest.mark.parametrize(
     "combined",
     [
@@ -127,6 +131,7 @@ def test_a_strategy_that_cannot_be_called_plainly_is_refused(name, strategy):
         },
         {"wait": tenacity.wait_combine(tenacity.wait_fixed(1), coroutine_strategy)},
         {"wait": tenacity.wait_chain(coroutine_strategy)},
+        {"stop": StopWhenAny(coroutine_strategy)},
     ],
 )
 def test_a_coroutine_within_a_combination_is_refused(combined):

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 _WHOLE = type(httpxr.Response(200).stream)
 
-# A generator that is running right now cannot be closed, its reader will let go of it;
-# and what else goes wrong goes wrong with a connection that nobody wants any more.
-_CLOSING_ERRORS = (httpxr.HTTPError, OSError, RuntimeError, ValueError)
-
 
 def is_whole(response: httpxr.Response) -> bool:
     """Whether httpxr holds all of the body, decoded, in memory."""
@@ -83,7 +79,9 @@ class IteratedBody(LiveBody):
         for part in parts:
             close = getattr(part, "close", None)
             if close is not None:
-                with suppress(*_CLOSING_ERRORS):
+                # A generator that is running right now cannot be closed: its reader
+                # will let go of it. Else nobody wants the connection any more.
+                with suppress(Exception):
                     close()
 
 
@@ -121,14 +119,14 @@ class AsyncIteratedBody(AsyncLiveBody):
         stream, self._stream, self._iterator = self._stream, (), None
         close = getattr(stream, "close", None)
         if close is not None:
-            with suppress(*_CLOSING_ERRORS):
+            with suppress(Exception):
                 close()
 
     async def aclose(self) -> None:
         for part in (self._iterator, self._stream):
             aclose = getattr(part, "aclose", None)
             if aclose is not None:
-                with suppress(*_CLOSING_ERRORS):
+                with suppress(Exception):
                     await aclose()
         self.close()
 

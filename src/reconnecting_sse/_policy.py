@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
+from tenacity.retry import retry_base
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
 from reconnecting_sse._callers import CallersError, is_coroutine_function
 from reconnecting_sse._errors import (
     CertificateRejected,
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 
 UNEXPECTED_DELAYS = (300.0, 3600.0)
 """Seconds: the slow schedule of ``unexpected="retry"``, first and longest."""
+
+_TENACITYS = (retry_base, stop_base, wait_base)
 
 _TRY_AGAIN = frozenset({408, 425, 429})
 _SERVER_ERRORS = range(500, 600)
@@ -184,7 +190,7 @@ def _has_coroutine_function(strategy: object) -> bool:
     """Whether it is one, or one of tenacity's that combines others and has one."""
     if is_coroutine_function(strategy):
         return True
-    if not type(strategy).__module__.startswith("tenacity."):
+    if not isinstance(strategy, _TENACITYS):
         return False
     for held in vars(strategy).values():
         parts = held if isinstance(held, tuple) else (held,)

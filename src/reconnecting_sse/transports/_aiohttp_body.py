@@ -51,10 +51,13 @@ class Body(AsyncLiveBody):
         return self._decoded(self._wire.take())
 
     def close(self) -> None:
-        self._wire.close()
+        if self._wire.is_here:
+            self._wire.close()
+        else:
+            self._wire.discard()
 
     async def aclose(self) -> None:
-        self._wire.close()
+        self.close()
         await self._wire.gone()
 
     def __del__(self) -> None:
@@ -67,7 +70,8 @@ class Body(AsyncLiveBody):
             raise body_error(self._wire.hop, OtherLoopError())
         try:
             return await self._wire.arrival(self.read_timeout)
-        except WIRE_ERRORS:
+        except WIRE_ERRORS as error:
+            error.__traceback__ = None  # its frames would hold this body, and be held
             return b""  # the wire knows it, too
 
     def _decoded(self, data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +20,7 @@ from reconnecting_sse.transports._aiohttp_errors import ClosedError
 from reconnecting_sse.transports._aiohttp_link import Link
 from reconnecting_sse.transports._aiohttp_pieces import Pieces
 from reconnecting_sse.transports._aiohttp_protocols import HeadFirst
-from reconnecting_sse.transports._aiohttp_silence import Silence
+from reconnecting_sse.transports._aiohttp_silence import Silence, SilenceError
 from reconnecting_sse.transports._body import READ_SIZE
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ class Wire(Link):
     @property
     def is_here(self) -> bool:
         """Whether the loop that runs is the one that it was opened on."""
-        return asyncio.get_running_loop() is self._loop
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:  # none runs
+            return False
 
     @property
     def is_sending(self) -> bool:
@@ -141,6 +145,11 @@ class Wire(Link):
         self._silence.begin(seconds)
         try:
             return await self.content.read(READ_SIZE)
+        except asyncio.CancelledError:
+            if isinstance(self.content.exception(), SilenceError):
+                # It came for a reader who has gone: the next one's wait is another.
+                self.content.set_exception(None)  # type: ignore[arg-type] # as before it
+            raise
         finally:
             self._silence.end()
 
@@ -166,8 +175,18 @@ class Wire(Link):
     def abort(self) -> None:
         """Close it from any thread or signal handler."""
         if os.getpid() == self._owner:
+            if not self._loop.is_running():
+                self._shut_down()
             with suppress(RuntimeError):  # a closed loop has nobody waiting
                 self._loop.call_soon_threadsafe(self.close)
+
+    def _shut_down(self) -> None:
+        """Let the server see the end, where the loop would not see to it now."""
+        transport = self._plain_transport
+        sock = None if transport is None else transport.get_extra_info("socket")
+        if sock is not None:
+            with suppress(OSError, TypeError):  # it is closed; or another loop's
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Free the socket, and whoever waits for it. Idempotent."""

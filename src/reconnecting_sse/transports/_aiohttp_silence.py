@@ -34,6 +34,7 @@ class Silence:
         self._content = content
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0  # not every loop's timers tell
         self._deadline: float | None = None
         self._seconds = 0.0
         self._bytes_before = 0
@@ -44,7 +45,7 @@ class Silence:
             return
         self._seconds, self._bytes_before = seconds, self._content.total_bytes
         deadline = self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > deadline:
+        if self._timer is None or self._due_at > deadline:
             self._arm(deadline)
 
     def end(self) -> None:
@@ -59,7 +60,7 @@ class Silence:
 
     def _arm(self, deadline: float) -> None:
         self.cancel()
-        self._timer = self._loop.call_at(deadline, self._due)
+        self._timer, self._due_at = self._loop.call_at(deadline, self._due), deadline
 
     def _due(self) -> None:
         self._timer = None
