@@ -22,7 +22,9 @@ import pytest
 import trustme
 from click.testing import CliRunner
 from httpxr.sse import ServerSentEvent
+from tenacity import stop_after_attempt
 
+from reconnecting_sse import ReconnectingEventSource
 from reconnecting_sse.cli import _report, _tail, commands, main
 from reconnecting_sse.cli._events import as_json, as_text, escaped
 from reconnecting_sse.cli._output import Output, OutputError
@@ -242,7 +244,9 @@ def test_a_certificate_is_trusted_by_its_authority_or_on_request(tmp_path):
         rejected = run(server.url)
     assert rejected.exit_code == 1
     assert rejected.stderr.startswith("error: https://127.0.0.1")
-    assert "--cacert FILE" in rejected.stderr
+    assert "trust its authority with --cacert FILE, or" in rejected.stderr
+    assert "--insecure" in rejected.stderr
+    assert "verify" not in rejected.stderr.replace("verify failed", "")
 
 
 # ------------------------------------------------------------------ what it says
@@ -313,6 +317,52 @@ def test_a_permanent_error_is_one_clear_line_and_status_1(answer, reason):
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"error: {server.url}")
     assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"error":"token expired"}', '? It said: {"error":"token expired"}'),
+        ("\n no\x1b[2J\r\nsuch feed", r"? It said: no\x1b[2J"),
+        (b"\xff\xe2\x80\x8b", "? It said: \ufffd\\u200b"),
+        ("x" * 200, "? It said: " + "x" * 200),
+        ("x" * 201, "? It said: " + "x" * 199 + "…"),
+        (" \n", "?"),
+    ],
+)
+def test_a_permanent_error_repeats_what_the_server_says(body, said):
+    with ScriptedServer([Answer(401, body=body)]) as server:
+        (line,) = run(server.url).stderr.splitlines()
+    assert line.endswith(f"are the credentials right, and still valid{said}")
+
+
+def test_what_the_server_says_is_there_when_tail_gives_up(monkeypatch):
+    busy = Answer(503, headers=[("Retry-After", "0")], body="closed for today")
+    monkeypatch.setattr(_tail, "ReconnectingEventSource", impatient)
+    with ScriptedServer([busy] * 2) as server:
+        result = run(server.url)
+    assert result.stderr.endswith("in trouble. It said: closed for today\n")
+
+
+def impatient(*args, **options):
+    return ReconnectingEventSource(*args, **options, stop=stop_after_attempt(1))
+
+
+def test_a_page_for_browsers_is_not_repeated():
+    html = [("Content-Type", "text/html; charset=utf-8")]
+    with ScriptedServer([Answer(404, headers=html, body="<!doctype html>")]) as server:
+        assert "It said" not in run(server.url).stderr
+
+
+def test_a_server_that_repeats_secrets_discloses_none():
+    secrets = ["s3cr%40t", "s3cr@t", "t0ken%20x", "t0ken x", "bearer-1", "k3ks"]
+    basic = base64.b64encode(b"me:s3cr@t").decode()
+    refused = Answer(403, body=f"Bearer no: {' '.join([*secrets, basic])} /feed")
+    headers = ("-H", "Authorization: Bearer bearer-1", "-H", "Cookie: a=b; c=k3ks")
+    with ScriptedServer([refused]) as server:
+        url = server.url.replace("//", "//me:s3cr%40t@") + "/feed?token=t0ken%20x&v=1"
+        result = run(url, *headers)
+    assert result.stderr.endswith(f"It said: Bearer no: {'*** ' * 7}/feed\n")
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])

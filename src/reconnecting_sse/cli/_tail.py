@@ -14,9 +14,11 @@ from reconnecting_sse import (
     CertificateRejected,
     ReconnectingEventSource,
     SSEError,
+    StreamError,
 )
 from reconnecting_sse.cli._events import as_json, as_text
 from reconnecting_sse.cli._output import Output, ReaderGoneError, discard
+from reconnecting_sse.cli._refusal import explanation, secrets_in
 from reconnecting_sse.cli._report import attempts_only, everything, say, summary
 from reconnecting_sse.cli._signals import StoppedBySignal
 from reconnecting_sse.cli._transport import EnvironmentTransport, UnusableProxyError
@@ -60,7 +62,7 @@ def tail(options: TailOptions) -> int:
         ):
             return _follow(source, output, options)
     except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
-        say(f"error: {error}{_advice(error)}")
+        say(f"error: {error}{_more(error, options)}")
         return FAILED
 
 
@@ -144,7 +146,11 @@ def _print(
             break
 
 
-def _advice(error: Exception) -> str:
+def _more(error: Exception, options: TailOptions) -> str:
     if isinstance(error, CertificateRejected):
-        return " (here: --cacert FILE, or --insecure to trust anyone)"
-    return ""
+        return " (--insecure trusts anyone)"
+    if not isinstance(error, StreamError):
+        return ""
+    said = explanation(error, secrets_in(options.url, options.headers))
+    end = "" if str(error).endswith((".", "?")) else "."
+    return f"{end} It said: {said}" if said else ""
