@@ -892,7 +892,7 @@ def unused_port():
 @pytest.mark.parametrize(
     ("host", "words"),
     [
-        ("127.0.0.1", "reached"),
+        ("127.0.0.1", "refused"),
         ("no-such-host.invalid", "name"),
         ("a" * 70 + ".invalid", "name"),
     ],

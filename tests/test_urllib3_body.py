@@ -212,7 +212,7 @@ def test_a_compressed_body_that_is_cut_short_is_an_error_after_its_data(head):
     head = head.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)
     data, error = outcome(answering(head + wire, then=ending))
     assert (data, type(error)) == (EVENT, httpxr.RemoteProtocolError)
-    assert "cut short" in str(error)
+    assert "is incomplete" in str(error)
 
 
 def test_a_compressed_body_that_is_damaged_is_an_error():
@@ -226,7 +226,7 @@ def test_silence_longer_than_the_read_timeout_is_an_error():
         response = ask(server.url, timeout={"read": 0.05})
         assert response.stream.read_timeout == 0.05
         assert response.stream.read() == EVENT
-        with pytest.raises(httpxr.ReadTimeout, match="is the server alive"):
+        with pytest.raises(httpxr.ReadTimeout, match=r"nothing for 0\.05 s"):
             response.stream.read()
         assert server.closed.wait(PATIENCE)
 

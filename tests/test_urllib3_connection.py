@@ -55,7 +55,7 @@ def test_a_name_that_does_not_resolve_is_a_connect_error(monkeypatch):
 
 
 def test_a_name_that_no_resolver_takes_is_a_connect_error():
-    with pytest.raises(httpxr.ConnectError, match="could not connect"):
+    with pytest.raises(httpxr.ConnectError, match="name was not resolved"):
         ask("http://a..b/")
 
 
@@ -111,7 +111,7 @@ def test_the_connect_timeout_covers_all_addresses_together(monkeypatch):
 def test_an_answer_that_is_no_response_is_a_protocol_error(answer):
     with (
         Server(answering(answer, then=ending)) as server,
-        pytest.raises(httpxr.RemoteProtocolError, match="no response came"),
+        pytest.raises(httpxr.RemoteProtocolError, match=r"127\.0\.0\.1:\d+ "),
     ):
         ask(server.url)
     assert server.connections == 1

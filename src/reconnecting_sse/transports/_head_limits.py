@@ -17,6 +17,14 @@ BUFFER_SIZE = 8192
 """What the buffered reader above takes at once."""
 
 
+# An alert, or a handshake.
+_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
+
+
+class TLSAnswer(HTTPException):
+    """The answer begins with a TLS record."""
+
+
 class HeadLimits(io.RawIOBase):
     """The socket's reader; while ``in_head``, bounded in time and in size."""
 
@@ -40,6 +48,8 @@ class HeadLimits(io.RawIOBase):
         if not count:
             place = "within its response's head" if self._received else "unanswered"
             raise RemoteDisconnected(f"the server closed the connection {place}")
+        if not self._received and bytes(buffer[:count]).startswith(_TLS_RECORDS):
+            raise TLSAnswer
         self._received += count
         # The reader's last fill may hold the body's first bytes.
         if self._received > HEAD_LIMIT + BUFFER_SIZE:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import Enum, auto
-from http.client import HTTPException
 from typing import TYPE_CHECKING
 from weakref import finalize
 
@@ -12,6 +11,7 @@ import httpxr
 
 from reconnecting_sse.transports._body import READ_SIZE, LiveBody
 from reconnecting_sse.transports._codings import decoder_for, without_coding
+from reconnecting_sse.transports._decoding import DecodingError
 from reconnecting_sse.transports._urllib3_errors import Stage
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SocketBody(LiveBody):
         except BaseException as error:
             # Whatever interrupts a read may have swallowed bytes: never go on.
             try:
-                failure = self._errors.of(error, Stage.READING)
+                failure = self._errors.of(error, Stage.READING, silence=self._armed)
             finally:
                 self._leave(_State.CLOSED)
             if failure is error:
@@ -89,7 +89,7 @@ class SocketBody(LiveBody):
             data = b"" if decoder.pending else self._response.read1(READ_SIZE)
             if not data and not decoder.pending:
                 if not decoder.is_whole:
-                    raise HTTPException("the compressed body was cut short")
+                    raise DecodingError("the compressed data is incomplete")
                 return b""
             decoded = decoder.decode(data)
             if decoded:

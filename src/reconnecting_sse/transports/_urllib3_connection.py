@@ -48,16 +48,16 @@ class Connection(HTTPConnection):
         super().__init__(*route.address)
         self.auto_open = 0
         self.release = release
+        self.timeouts = timeouts
         self.hop = route.first_hop
         self._route = route
         self._contexts = contexts
-        self._timeouts = timeouts
         self._deadline: float | None = None
 
     def connect(self) -> None:
         """Connect to the origin, by all hops, within the connect timeout in total."""
         route = self._route
-        self._deadline = _after(self._timeouts.connect)
+        self._deadline = _after(self.timeouts.connect)
         super().connect()
         if self._contexts.proxy is not None:
             self._secure(self._contexts.proxy, route.address[0])
@@ -68,7 +68,7 @@ class Connection(HTTPConnection):
         if self._contexts.origin is not None:
             self._secure(self._contexts.origin, route.host)
         self._check()
-        self._deadline = _after(self._timeouts.headers)
+        self._deadline = _after(self.timeouts.headers)
 
     def _new_conn(self) -> socket.socket:
         """Try each address, with a fair share of what time is left."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
-from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+from enum import Enum, auto
+from http.client import HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING
 
 import httpxr
 
 from reconnecting_sse.transports._decoding import DecodingError
+from reconnecting_sse.transports._head_limits import TLSAnswer
+from reconnecting_sse.transports._wire_messages import Trouble, not_connected, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,22 +25,12 @@ _WIRE_ERRORS = (OSError, HTTPException, DecodingError, ValueError)
 
 
 class Stage(Enum):
-    """How far a request had come; the values complete a message."""
+    """How far a request had come."""
 
-    CONNECTING = "could not connect to"
-    SENDING = "could not send the request to"
-    WAITING = "no response came from"
-    READING = "the response was cut off by"
-
-
-_ADVICE = {
-    httpxr.ConnectError: "is the address right, and a server listening there?",
-    httpxr.ConnectTimeout: "is the address reachable, and the timeout long enough?",
-    httpxr.WriteError: "does the server take such a request?",
-    httpxr.ReadTimeout: "is the server alive, and the timeout long enough?",
-    httpxr.ReadError: "the request can be made again",
-    httpxr.RemoteProtocolError: "does the server, or a proxy, end connections early?",
-}
+    CONNECTING = auto()
+    SENDING = auto()
+    WAITING = auto()
+    READING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +56,25 @@ class WireErrors:
         except _WIRE_ERRORS as error:
             raise self.of(error, stage) from error
 
-    def of(self, error: BaseException, stage: Stage) -> BaseException:
-        """The httpxr error for a wire's error; any other is returned as it is."""
+    def of(
+        self, error: BaseException, stage: Stage, *, silence: float | None = None
+    ) -> BaseException:
+        """The httpxr error for a wire's error; any other is returned as it is.
+
+        ``silence`` is how long a read of the body would have waited.
+        """
         if not isinstance(error, _WIRE_ERRORS):
             return error
         if self.is_given_up:
             return self.closed(stage)
-        kind = _kind(error, stage)
-        reason, advice = _reason(error), _advice(error, kind)
-        return kind(f"{stage.value} {self.where}: {reason}; {advice}")
+        # The system has timeouts, too; its own have a number.
+        if isinstance(error, TimeoutError) and error.errno is None:
+            return self._late(stage, silence)
+        if stage is Stage.CONNECTING:
+            return not_connected(self.where, error)
+        if stage is Stage.READING:
+            return _in_body(error).at(self.where, reason(error))
+        return _in_head(error, stage).at(self.where, _fault(error))
 
     def closed(self, stage: Stage) -> httpxr.TransportError:
         """The error for a connection that was given up."""
@@ -80,27 +82,37 @@ class WireErrors:
         kind = httpxr.ConnectError if is_connecting else httpxr.ReadError
         return kind(f"the connection to {self.where} was closed by this program")
 
-
-def _kind(error: BaseException, stage: Stage) -> type[httpxr.TransportError]:
-    if isinstance(error, TimeoutError):
-        is_connecting = stage is Stage.CONNECTING
-        return httpxr.ConnectTimeout if is_connecting else httpxr.ReadTimeout
-    if stage is Stage.CONNECTING:
-        return httpxr.ConnectError
-    if isinstance(error, HTTPException | ssl.SSLEOFError | DecodingError):
-        return httpxr.RemoteProtocolError
-    return httpxr.WriteError if stage is Stage.SENDING else httpxr.ReadError
+    def _late(self, stage: Stage, silence: float | None) -> httpxr.TransportError:
+        timeouts = self.connection.timeouts
+        if stage is Stage.CONNECTING:
+            return Trouble.CONNECT_TIMEOUT.within(self.where, timeouts.connect)
+        if stage is Stage.READING:
+            return Trouble.SILENCE.within(self.where, silence)
+        return Trouble.HEADERS_TIMEOUT.within(self.where, timeouts.headers)
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was rejected ({error.verify_message})"
-    if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
-        return "what it answered is not HTTP"  # and may be anything: not quoted
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+def _in_head(error: BaseException, stage: Stage) -> Trouble:
+    match error:
+        case RemoteDisconnected() | ssl.SSLEOFError():
+            return Trouble.UNANSWERED
+        case TLSAnswer():
+            return Trouble.TLS_ANSWER
+        case HTTPException():
+            return Trouble.NOT_HTTP
+    return Trouble.REQUEST if stage is Stage.SENDING else Trouble.RESET
 
 
-def _advice(error: BaseException, kind: type[httpxr.TransportError]) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "trust its authority with verify=, or correct the host name"
-    return _ADVICE[kind]
+def _in_body(error: BaseException) -> Trouble:
+    match error:
+        case DecodingError():
+            return Trouble.CODING
+        case HTTPException() | ssl.SSLEOFError():
+            return Trouble.FRAMING
+    return Trouble.LOSS
+
+
+def _fault(error: BaseException) -> str:
+    # What http.client's own say quotes the answer, which may be anything.
+    if isinstance(error, HTTPException) and type(error) is not HTTPException:
+        return type(error).__name__
+    return reason(error)
