@@ -165,12 +165,13 @@ def test_each_event_is_printed_as_it_comes():
 
 def test_headers_method_and_last_event_id_are_sent():
     with ScriptedServer([Answer(204)]) as server:
-        headers = ("-H", "X-One: a:b", "-H", "Authorization:Bearer t")
+        headers = ("-H", "X-One: a:b", "-H", "X-None:", "-H", "Authorization:Bearer t")
         result = run(*headers, "-X", "report", "--last-event-id", "9", server.url)
         (request,) = server.requests
     assert (result.exit_code, result.output) == (0, "")
     assert request.method == "REPORT"
     assert request.header("x-one") == "a:b"
+    assert request.header("x-none") == ""  # not left out, as curl would
     assert request.header("authorization") == "Bearer t"
     assert request.header("last-event-id") == "9"
 
