@@ -514,6 +514,13 @@ def test_attempts_before_the_first_open_are_ten_by_default(scene):
     assert len(played.trace.of("request")) == 10
 
 
+@pytest.mark.parametrize(("limit", "told"), [(1, "1 attempt"), (2, "2 attempts")])
+def test_giving_up_says_after_how_many_attempts(scene, limit, told):
+    stop = tenacity.stop_after_attempt(limit)
+    played = scene.play([refused() for _ in range(limit)], stop=stop)
+    assert str(played.error).startswith(f"gave up after {told} without progress; the")
+
+
 def test_after_the_first_open_nothing_gives_up(scene):
     played = scene.play([stream(A), *[refused() for _ in range(50)], Reply(204)])
     assert played.error is None

@@ -198,9 +198,9 @@ class Reconnection:
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:
+    attempts = "1 attempt" if last.attempts == 1 else f"{last.attempts} attempts"
     error = ReconnectionExhausted(
-        f"gave up after {last.attempts} attempts without progress;"
-        f" the last one: {last}",
+        f"gave up after {attempts} without progress; the last one: {last}",
         url=last.url,
         status=last.status,
         headers=last.headers,
