@@ -28,11 +28,6 @@ class Body(AsyncLiveBody):
         self._damage: DecodingError | None = None
         self._has_ended = False
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing has come, and nothing will."""
-        return self._wire.content.at_eof()
-
     async def read(self) -> bytes:
         if self.decoder is not None and self.decoder.pending:
             await asyncio.sleep(0)  # a bomb inflates without waiting for anything

@@ -59,6 +59,7 @@ class Wire(Link):
         self._scope: asyncio.Timeout | None = None
         self._silence = Silence(self.content, self._loop)
         self._ends_by_close = False
+        self._head_first: HeadFirst
         self._cut: BaseException | None = None
 
     async def within(self, seconds: float | None, step: Awaitable[_Result]) -> _Result:
@@ -85,7 +86,9 @@ class Wire(Link):
         """Connect to the origin, by all hops."""
         await self._dial(contexts)
         await self._pass_hops(contexts)
-        self._transport.set_protocol(HeadFirst(self._protocol))
+        tls = self._transport.get_extra_info("ssl_object")
+        self._head_first = HeadFirst(self._protocol, tls)
+        self._transport.set_protocol(self._head_first)
         if self.closed:
             self._free()
 
@@ -109,7 +112,8 @@ class Wire(Link):
         is_framed = head.chunked or aiohttp.hdrs.CONTENT_LENGTH in head.headers
         self.content, self._ends_by_close = content, not is_framed
         self._silence = Silence(content, self._loop)
-        self._transport.set_protocol(protocol)
+        if is_framed or not self._head_first.is_cut_off:
+            self._transport.set_protocol(protocol)
         Pieces.take_over(content)
         return head
 
@@ -161,9 +165,15 @@ class Wire(Link):
         reset = self._lost.exception() if self._lost.done() else None
         if self.content.is_eof():
             # A reset looks like an end to aiohttp where the close alone ends the body.
-            return reset if self._ends_by_close else None
+            return (reset or self._truncation) if self._ends_by_close else None
         body = self._cut or self.content.exception()
         return reset or body or self._protocol.exception()
+
+    @property
+    def _truncation(self) -> BaseException | None:
+        """Anyone may end a connection; TLS alone says who (RFC 9112, section 9.8)."""
+        is_cut_off = self._head_first.is_cut_off
+        return ConnectionAbortedError("TLS was cut off") if is_cut_off else None
 
     def _wake(self, lost: asyncio.Future[None]) -> None:
         """Tell a waiting reader: after bad framing aiohttp lets it wait for ever."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.http_exceptions import BadHttpMessage
@@ -45,10 +46,15 @@ class HeadFirst(asyncio.Protocol):
 
     When the body that came along with it is broken, aiohttp would drop them both; and
     it takes any number of interim responses and blank lines before it.
+
+    Attributes:
+        is_cut_off: The connection has TLS, and the peer has not ended that.
     """
 
-    def __init__(self, parser: ResponseHandler) -> None:
+    def __init__(self, parser: ResponseHandler, tls: ssl.SSLObject | None) -> None:
         self._parser = parser
+        self._tls = tls
+        self.is_cut_off = tls is not None
         self._line = bytearray()
         self._status_line = b""
         self._received = 0
@@ -89,6 +95,7 @@ class HeadFirst(asyncio.Protocol):
             self._parser.data_received(data)
 
     def eof_received(self) -> None:
+        self.is_cut_off = self._tls is not None and not _has_ended(self._tls)
         self._parser.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,6 +106,14 @@ class HeadFirst(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._parser.resume_writing()
+
+
+def _has_ended(tls: ssl.SSLObject) -> bool:
+    """Whether ``close_notify`` has come; asyncio passes on either end alike."""
+    try:
+        return not tls.read(1)
+    except ssl.SSLError:  # it would read on
+        return False
 
 
 class Carrier:

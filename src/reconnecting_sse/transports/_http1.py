@@ -11,7 +11,7 @@ from email.errors import (
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.transports._body import READ_SIZE
+from reconnecting_sse.transports._body import READ_SIZE, is_bodyless
 from reconnecting_sse.transports._head_limits import BUFFER_SIZE, HeadLimits
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _DEFECTS = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
 _HTTP_1_1 = 11
 _INTERIM = frozenset(range(100, 200)) - {101}
-_BODYLESS = (101, 204, 304)
 
 _LINE_LIMIT = 4096
 _TRAILER_LIMIT = 16384
@@ -82,7 +81,7 @@ class LiveResponse(HTTPResponse):
         super().__init__(sock, debuglevel, method, url)
         self._limits = HeadLimits(self.fp.detach(), sock, deadline)
         self.fp = io.BufferedReader(self._limits, BUFFER_SIZE)
-        self._is_head = method == "HEAD"
+        self._method_asked = method or ""
         # The first size line has no chunk before it, and is read as if it had.
         self._held = b"\r\n"
         self._left = 0
@@ -105,7 +104,7 @@ class LiveResponse(HTTPResponse):
 
     def _frame(self) -> None:
         """Decide how the body ends, more strictly than the base class does."""
-        if self._is_head or self.status in _BODYLESS:
+        if self.is_bodyless:
             self.chunked, self.length = False, 0
             return
         codings = self._members("transfer-encoding")
@@ -119,6 +118,11 @@ class LiveResponse(HTTPResponse):
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
             raise HTTPException(f"the content length {sorted(lengths)!r:.80} is bad")
         self.length = int(lengths.pop()) if lengths else None
+
+    @property
+    def is_bodyless(self) -> bool:
+        """Whether nothing follows the head."""
+        return is_bodyless(self._method_asked, self.status)
 
     def _members(self, name: str) -> list[str]:
         values = ",".join(self.headers.get_all(name, []))

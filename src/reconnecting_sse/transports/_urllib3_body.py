@@ -143,6 +143,6 @@ def _free(connection: Connection, response: LiveResponse) -> None:
 
 
 def _decoder(response: LiveResponse) -> Decoder | None:
-    if response.length == 0:
+    if response.is_bodyless:
         return None
     return decoder_for(response.headers.get_all("content-encoding", []))

@@ -69,6 +69,7 @@ class Connection(HTTPConnection):
             self._secure(self._contexts.origin, route.host)
         self._check()
         self._deadline = _after(self.timeouts.headers)
+        self.sock.settimeout(self.timeouts.headers)  # or connecting's would go on
 
     def _new_conn(self) -> socket.socket:
         """Try each address, with a fair share of what time is left."""

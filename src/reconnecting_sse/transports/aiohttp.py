@@ -19,6 +19,7 @@ from reconnecting_sse.transports._aiohttp_errors import (
     head_error,
     headers_timeout,
 )
+from reconnecting_sse.transports._body import is_bodyless
 from reconnecting_sse.transports._codings import decoder_for, without_coding
 from reconnecting_sse.transports._message import Message
 from reconnecting_sse.transports._settings import Settings
@@ -147,7 +148,7 @@ def _response(
     request: httpxr.Request, head: RawResponseMessage, body: Body
 ) -> httpxr.Response:
     headers = list(head.raw_headers)
-    if not body.is_empty:
+    if not is_bodyless(request.method, head.code):
         body.decoder = decoder_for(head.headers.getall("Content-Encoding", []))
     if body.decoder is not None:
         headers = without_coding(headers)

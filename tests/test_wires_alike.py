@@ -1,0 +1,96 @@
+"""Answers that one wire once took otherwise than the other, or than it should."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import httpxr
+import pytest
+
+from tests.raw_wire import (
+    CHUNKED,
+    EVENT,
+    LAST,
+    OK,
+    PATIENCE,
+    Server,
+    answering,
+    ending,
+    framed,
+    tls_context,
+    trusting_context,
+)
+from tests.wires import WIRES
+
+LENGTH = OK + b"Content-Length: %d\r\n"
+
+
+@pytest.fixture(params=WIRES.values(), ids=WIRES)
+def wire(request):
+    return request.param
+
+
+def fetched(wire, script, **keywords):
+    with Server(script) as server:
+        return wire.fetch(server.url, wire.transport(), **keywords)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (LENGTH % 0, b""),
+        (OK + b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+        (OK, b""),
+    ],
+    ids=["length", "chunked", "close"],
+)
+def test_an_empty_body_is_in_every_coding(wire, coding, head, body):
+    """A server that closes at once, or has nothing to say, may still name one."""
+    answer = head + b"Content-Encoding: " + coding.encode() + b"\r\n\r\n" + body
+    response, whole = fetched(wire, answering(answer, then=ending))
+    assert whole == b""
+    assert "content-encoding" not in response.headers
+
+
+def test_without_a_limit_headers_may_come_later_than_connecting_may_take(wire):
+    late = threading.Event()
+
+    def script(peer):
+        peer.request()
+        threading.Timer(0.2, late.set).start()
+        assert late.wait(PATIENCE)
+        peer.send(CHUNKED + framed(EVENT) + LAST)
+
+    timeout = {"connect": 0.05, "headers": None}
+    assert fetched(wire, script, timeout=timeout)[1] == EVENT
+
+
+def secured(wire, then):
+    """The body of an answer over TLS that lasts until the connection ends."""
+    script = answering(OK + b"\r\n" + EVENT, then=then)
+    with Server(script, context=tls_context()) as server:
+        transport = wire.transport(verify=trusting_context())
+        return wire.fetch(server.url, transport)[1]
+
+
+def test_the_end_that_tls_tells_is_an_end(wire):
+    def tell(peer):
+        with suppress(OSError):  # the client need not answer
+            peer.sock.unwrap()
+
+    assert secured(wire, tell) == EVENT
+
+
+def test_an_end_that_tls_does_not_tell_is_a_cut(wire):
+    """Anyone on the way can end a connection (RFC 9112, section 9.8)."""
+    seen = []
+
+    def cut(peer):
+        seen.append(peer)
+        ending(peer)
+
+    with pytest.raises(httpxr.TransportError, match=r"127\.0\.0\.1:"):
+        secured(wire, cut)
+    assert seen
