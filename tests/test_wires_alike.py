@@ -94,3 +94,25 @@ def test_an_end_that_tls_does_not_tell_is_a_cut(wire):
     with pytest.raises(httpxr.TransportError, match=r"127\.0\.0\.1:"):
         secured(wire, cut)
     assert seen
+
+
+def test_an_answer_that_comes_before_the_request_is_read_is_not_lost(wire):
+    """A server that wants no more of a large body says why, and leaves."""
+
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 429 Later\r\nContent-Length: 3\r\n\r\nwhy")
+
+    body = b"x" * 16 * 1024 * 1024  # more than any system buffers
+    response, whole = fetched(wire, script, method="POST", content=body)
+    assert (response.status_code, whole) == (429, b"why")
+
+
+def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.reset()
+
+    body = b"x" * 16 * 1024 * 1024
+    with pytest.raises(httpxr.WriteError, match=r"127\.0\.0\.1:\d+ "):
+        fetched(wire, script, method="POST", content=body)

@@ -148,6 +148,14 @@ class Connection(HTTPConnection):
                 self.rearm()
                 sent += self.sock.send(view[sent : sent + _SEND_SIZE])
 
+    def send_or_be_refused(self, data: bytes) -> OSError | None:
+        """Send it; the error if the server stops reading: it may have answered."""
+        try:
+            self.send(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            return error
+        return None
+
     def answer(self, method: str) -> LiveResponse:
         """Wait for the head of the final response."""
         response = LiveResponse(self.sock, method=method, deadline=self._deadline)

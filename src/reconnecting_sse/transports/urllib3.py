@@ -108,6 +108,11 @@ def _exchange(
     with errors.mapped(Stage.CONNECTING):
         connection.connect()
     with errors.mapped(Stage.SENDING):
-        connection.send(message)
-    with errors.mapped(Stage.WAITING):
-        return connection.answer(method)
+        refusal = connection.send_or_be_refused(message)
+    try:
+        with errors.mapped(Stage.WAITING):
+            return connection.answer(method)
+    except httpxr.TransportError:
+        if refusal is None:
+            raise
+        raise errors.of(refusal, Stage.SENDING) from refusal
