@@ -1,12 +1,18 @@
-"""A sync transport of the caller's: what can be promised where we have no socket."""
+"""A transport of the caller's: what can be promised where we have no socket."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import httpxr
+import pytest
+from tenacity import wait_none
 
-from reconnecting_sse import ReconnectingEventSource
+from reconnecting_sse import (
+    ReconnectingEventSource,
+    UnexpectedStatus,
+)
 from tests.faces import FakeTransport, reply
 
 EVENT = b"id: 1\ndata: a\n\n"
@@ -47,3 +53,132 @@ def test_close_takes_effect_at_the_next_chunk():
     assert seen == ["a"]
     assert len(transport.requests) == 1
     assert transport.streams[0].closed
+
+
+# ---------------------------------------------------------------- asynchronous
+
+
+class Stream:
+    """Gives its parts; one may be an error, or "hang"; counts how it was closed."""
+
+    def __init__(self, parts):
+        self.parts, self.closed, self.is_awaited = list(parts), 0, asyncio.Event()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.parts:
+            raise StopAsyncIteration
+        part = self.parts.pop(0)
+        if isinstance(part, Exception):
+            raise part
+        if part == "hang":
+            self.is_awaited.set()
+            await asyncio.Event().wait()
+        return part
+
+    async def aclose(self):
+        self.closed += 1
+
+
+class StuckStream(Stream):
+    """One whose closing never ends."""
+
+    async def aclose(self):
+        self.closed += 1
+        self.is_awaited.set()
+        await asyncio.Event().wait()
+
+
+class Transport(httpxr.AsyncBaseTransport):
+    """Answers with these, in turn: a status and a stream each."""
+
+    def __new__(cls, *_):
+        return super().__new__(cls)
+
+    def __init__(self, *answers):
+        self.answers = iter(answers)
+
+    async def handle_async_request(self, _request):
+        status, stream = next(self.answers)
+        headers = {"Content-Type": "text/event-stream"}
+        return httpxr.Response(status, headers=headers, stream=stream)
+
+
+def async_source(*answers, **options):
+    client = httpxr.AsyncClient(transport=Transport(*answers))
+    url = "http://feed.test/"
+    return ReconnectingEventSource(client, "GET", url, wait=wait_none(), **options)
+
+
+def test_every_stream_that_was_opened_is_closed_whatever_ended_it():
+    ends = [
+        [b"data: a\n\n"],
+        [b"data: b\n\n", httpxr.ReadError("cut")],
+        [EVENT, "hang"],
+    ]
+    streams = [Stream([b"why"]), *map(Stream, ends), Stream([b"no"])]
+    answers = zip([503, 200, 200, 200, 404], streams, strict=True)
+
+    async def main():
+        source = async_source(*answers)
+        events = source.aiter_sse()
+        assert [(await anext(events)).data for _ in range(3)] == ["a", "b", "a"]
+        assert [stream.closed for stream in streams] == [1, 1, 1, 0, 0]
+        reading = asyncio.create_task(anext(events))
+        await streams[3].is_awaited.wait()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        with pytest.raises(UnexpectedStatus):
+            await anext(events)
+        assert [stream.closed for stream in streams] == [1, 1, 1, 1, 1]
+
+    asyncio.run(main())
+
+
+def test_an_end_that_nothing_follows_is_awaited_too():
+    async def main():
+        stream = Stream([EVENT])
+        source = async_source((200, stream), on_end="finish")
+        assert [event.data async for event in source.aiter_sse()] == ["a"]
+        assert stream.closed == 1
+
+    asyncio.run(main())
+
+
+def test_close_does_not_wait_for_the_body_of_an_error():
+    async def main():
+        stream = Stream([b"why", "hang"])
+        source = async_source((404, stream))
+        reading = asyncio.create_task(anext(source.aiter_sse(), None))
+        await stream.is_awaited.wait()
+        source.close()
+        assert await reading is None
+        await source.aclose()
+        assert stream.closed == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
+def test_a_stream_whose_closing_never_ends_is_left_alone(monkeypatch, is_patient):
+    seconds = 0.05 if is_patient else 600
+    monkeypatch.setattr("reconnecting_sse._wire.CLOSING_SECONDS", seconds)
+
+    async def main():
+        stuck = StuckStream([b"data: a\n\n", httpxr.ReadError("cut")])
+        source = async_source((200, stuck), (200, Stream([b"data: b\n\n", "hang"])))
+        events = source.aiter_sse()
+        assert (await anext(events)).data == "a"
+        reading = asyncio.create_task(anext(events, None))
+        await stuck.is_awaited.wait()
+        if not is_patient:
+            source.close()
+        event = await reading
+        assert (event and event.data) == ("b" if is_patient else None)
+        await source.aclose()
+        assert stuck.closed == 1
+
+    asyncio.run(main())

@@ -317,3 +317,19 @@ def test_a_clean_end_during_a_reconnect_is_no_wait(monkeypatch, face):
     assert played.trace.events == ["a", "b"]
     assert played.trace.waits == []
     assert played.source.stats.reconnects == {"reconnect": 1}
+
+
+@pytest.mark.parametrize("ending", [StopIteration, StopAsyncIteration])
+@pytest.mark.parametrize("name", ["prepare", "until", "on_comment", "retry", "wait"])
+def test_what_would_end_a_loop_silently_is_an_error(scene, name, ending):
+    """A token iterator that is exhausted must not look like the end of the feed."""
+
+    def exhausted(*_):
+        raise ending
+
+    script = [stream(b": x\n" + A), stream(b"")]
+    played = scene.play(script, **{name: exhausted})
+    assert isinstance(played.error, RuntimeError)
+    assert ending.__name__ in str(played.error)
+    assert isinstance(played.error.__cause__, ending)
+    assert played.source.state == "closed"

@@ -93,6 +93,9 @@ class AsyncIteratedBody(AsyncLiveBody):
         self._stream = stream
         is_async = hasattr(stream, "__aiter__")
         self._iterator: Any = aiter(stream) if is_async else _Awaited(iter(stream))
+        # A generator is its own iterator; of others each is closed.
+        is_own = self._iterator is stream
+        self._parts: tuple[Any, ...] = (stream,) if is_own else (self._iterator, stream)
 
     async def read(self) -> bytes:
         iterator, self._iterator = self._iterator, None
@@ -115,7 +118,7 @@ class AsyncIteratedBody(AsyncLiveBody):
         return b""
 
     def close(self) -> None:
-        # Nothing here may be awaited: the last reference frees the connection.
+        # What has to be awaited is left to ``aclose``, or to the last reference.
         stream, self._stream, self._iterator = self._stream, (), None
         close = getattr(stream, "close", None)
         if close is not None:
@@ -123,7 +126,8 @@ class AsyncIteratedBody(AsyncLiveBody):
                 close()
 
     async def aclose(self) -> None:
-        for part in (self._iterator, self._stream):
+        parts, self._parts = self._parts, ()
+        for part in parts:
             aclose = getattr(part, "aclose", None)
             if aclose is not None:
                 with suppress(Exception):

@@ -21,12 +21,17 @@ class CallersError(Exception):
     """Carries an exception of the caller's code to where it is raised again.
 
     Attributes:
-        error: The exception itself.
+        error: The exception itself; for one that would end a loop silently a
+            ``RuntimeError`` in its place, as Python does in generators (PEP 479).
     """
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
+        if isinstance(error, (StopIteration, StopAsyncIteration)):
+            name = type(error).__name__
+            self.error = RuntimeError(f"a hook, strategy or callback raised {name}")
+            self.error.__cause__ = error
 
 
 def is_coroutine_function(function: object) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reconnecting_sse._callers import CallersError, ask
 from reconnecting_sse._loop import tell
 from reconnecting_sse.lifecycle import Gap
 
@@ -64,14 +65,16 @@ def _check(
 ) -> None:
     """Look at an event; a predicate that raises ends the subscription."""
     try:
-        if is_gap is not None and is_gap(event):
+        if is_gap is not None and ask(is_gap, event):
             subscription.session.gap(TOLD_BY_AN_EVENT)
             _tell(subscription)
-        is_last = until is not None and until(event)
+        is_last = until is not None and ask(until, event)
     except BaseException as error:
         subscription.put_back(event)  # it was not handed over
         if isinstance(error, Exception):  # and not a signal's
             subscription.end("error")
+        if isinstance(error, CallersError):
+            raise error.error from error.error.__cause__
         raise
     if is_last:
         subscription.end("until")

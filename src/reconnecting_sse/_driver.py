@@ -125,6 +125,11 @@ class Subscription:
             self._discard()
         return True
 
+    async def let_go(self) -> None:
+        """It is over: wait until all that was dropped is closed."""
+        if isinstance(self.wire, AsyncWire):
+            await self.wire.let_go()
+
     def put_back(self, event: ServerSentEvent) -> None:
         """The event was not handed over after all."""
         self.pending = iter([event, *self.pending])
@@ -247,6 +252,8 @@ class AsyncEvents:
                     outcome = await outcome
                 step = here.advanced(outcome)
             taken = here.taken(step)
+            if taken is not True:
+                await here.let_go()
         except BaseException as error:
             here.break_off(error)
             raise

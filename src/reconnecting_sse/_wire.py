@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 ERROR_BODY_SECONDS = 1.0
 """How long the body of an error's answer may take; what came until then is kept."""
 
+CLOSING_SECONDS = 1.0
+"""How long a stream of another's transport may take to close."""
+
 _NO_BODY = frozenset({204, 304})
 
 _Body = TypeVar("_Body", "LiveBody", "AsyncLiveBody")
@@ -143,9 +146,29 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
 
     _is_live = True
 
+    def __init__(self, effects: Effects) -> None:
+        super().__init__(effects)
+        self._left: list[AsyncLiveBody] = []  # dropped, and not awaited yet
+
+    def drop(self) -> None:
+        """Free the connection; what has to be awaited for it is, with the next call."""
+        if self._body is not None and not self._is_live:
+            self._left.append(self._body)
+        super().drop()
+
+    async def let_go(self) -> None:
+        """Wait until what was dropped is closed."""
+        while self._left:
+            closing = self._left.pop().aclose()
+            # Ended by the signal, or too slow: nobody wants it any more.
+            with suppress(httpxr.ReadError, TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await self._guard(closing)
+
     async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
         effects, self._exchange = self._effects, None
+        await self.let_go()
         try:
             exchange, steps = effects.exchange(attempt, is_async=True)
             self._exchange = exchange
@@ -167,7 +190,7 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
         try:
             async with asyncio.timeout(ERROR_BODY_SECONDS):
                 while status not in _NO_BODY and len(read) < BODY_LIMIT:
-                    chunk = await body.read()
+                    chunk = await self._chunk(body)
                     read += chunk
                     if not chunk:
                         break
@@ -175,6 +198,7 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
             pass  # an error's body is a courtesy: what came of it is enough
         finally:
             self.drop()
+        await self.let_go()
         return read
 
     def read(self) -> bytes | Awaitable[bytes | Failure]:
@@ -185,15 +209,16 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
 
     async def _wait_and_read(self, body: AsyncLiveBody) -> bytes | Failure:
         try:
-            if self._is_live:
-                return await body.read()
-            chunk: bytes = await self._guard(body.read())
+            return await self._chunk(body)
         except httpxr.HTTPError as error:
             return cut_stream(error, self._effects.url)
-        return chunk
+
+    def _chunk(self, body: AsyncLiveBody) -> Awaitable[bytes]:
+        return body.read() if self._is_live else self._guard(body.read())
 
     async def sleep(self, delay: float) -> None:
         """Let time pass; the signal ends it."""
+        await self.let_go()
         with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
             await self._guard(asyncio.sleep(max(delay, 0.0)))
 
@@ -203,6 +228,7 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
         if body is not None:
             await body.aclose()
             self._effects.signal.attach(None)
+        await self.let_go()
 
     async def _guard(self, awaitable: Awaitable[Any]) -> Any:
         """Await what knows nothing of the signal, so that the signal ends it."""
