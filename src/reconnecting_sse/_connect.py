@@ -104,7 +104,7 @@ def connect_sse(
             are followed unless ``follow_redirects=False``. ``timeout`` bounds the
             connect and each silence, never the whole; None lifts every limit, and
             without it the client's counts, or else 10 s for the connect and 30 s for
-            the headers.
+            the headers, and no limit on silence.
 
     Raises:
         httpxr.TransportError: No response could be had.

@@ -47,7 +47,7 @@ class StreamRequest:
         params: What follows the URL's own query and the client's.
         auth: What ``auth=`` was; without one the client's own is used.
         body: ``content``, ``data``, ``files`` or ``json``, where there is one.
-        defaults: The headers that are sent unless the caller has his own.
+        defaults: The headers that are sent unless the caller gives them.
     """
 
     method: str

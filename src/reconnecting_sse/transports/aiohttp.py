@@ -39,10 +39,10 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
     """Sends each request over a connection of its own, and streams the response.
 
     One instance serves any number of tasks and event loops. Nothing is ever resent,
-    redirected or kept for another request. The response's ``stream`` is an
-    ``AsyncLiveBody`` that owns the connection: whoever opens it closes it. The content
-    codings that were offered are decoded; any other is handed over as it came. The
-    environment is not read. Files are, in a thread, when they are first needed.
+    redirected or kept for another request. The response's stream owns the connection:
+    whoever opens it closes it. The content codings that were offered are decoded; any
+    other is handed over as it came. The environment is not read. Files are, in a
+    thread, when they are first needed.
 
     Args:
         verify: Whether certificates are checked; or a file or directory of the CAs to
