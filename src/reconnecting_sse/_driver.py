@@ -127,8 +127,8 @@ class Subscription:
 
     async def let_go(self) -> None:
         """It is over: wait until all that was dropped is closed."""
-        if isinstance(self.wire, AsyncWire):
-            await self.wire.let_go()
+        assert isinstance(self.wire, AsyncWire)
+        await self.wire.let_go()
 
     def put_back(self, event: ServerSentEvent) -> None:
         """The event was not handed over after all."""
