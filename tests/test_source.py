@@ -190,3 +190,20 @@ def test_a_limit_that_no_event_keeps_is_refused(size):
 
 def test_a_coroutine_function_prepares_on_the_async_face():
     assert source_of(async_client(), prepare=prepare_later).state == "connecting"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/feed?token=secret", "http://h.test/v1/feed?token=***"),
+        ("feed", "http://h.test/v1/feed"),
+        ("http://other.test", "http://other.test"),
+        ("//other.test/feed", "//other.test/feed"),
+        ("http://other.test:x/", "http://other.test:x/"),
+    ],
+)
+@pytest.mark.parametrize("kind", [httpxr.Client, httpxr.AsyncClient])
+def test_a_relative_url_is_shown_below_the_clients_base(kind, url, shown):
+    client = kind(base_url="http://user:secret@h.test/v1/?key=secret")
+    source = ReconnectingEventSource(client, "GET", url)
+    assert repr(source) == f"<ReconnectingEventSource {shown} connecting>"

@@ -142,6 +142,14 @@ def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
+def with_base(text: str, base: httpxr.URL) -> str:
+    """A relative URL as it will be asked for; any other, or none, as it is."""
+    try:
+        return text if _parsed(text).scheme else str(_absolute(text, base))
+    except (ValueError, httpxr.InvalidURL):  # who asks for it is told
+        return text
+
+
 def _url(request: StreamRequest, client: ClientSettings) -> httpxr.URL:
     url = _absolute(request.url, client.base_url)
     return _with_params(_with_params(url, client.params), request.params)

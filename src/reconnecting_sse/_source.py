@@ -15,6 +15,7 @@ from reconnecting_sse._decoder import MAX_EVENT_BYTES
 from reconnecting_sse._driver import AsyncEvents, Events, Subscription
 from reconnecting_sse._effects import Effects
 from reconnecting_sse._errors import redacted
+from reconnecting_sse._hop import with_base
 from reconnecting_sse._json import AsyncJSONIterator, JSONDocuments, JSONIterator
 from reconnecting_sse._options import (
     check_body,
@@ -141,7 +142,7 @@ class ReconnectingEventSource:
     ) -> None:
         self._is_async = is_async(client)
         self._method = method
-        self._url = str(url)
+        self._url = with_base(str(url), client.base_url)
         check_body(json=json, data=data, content=content)
         check_prepare(prepare, is_async=self._is_async)
         request = request_of(
