@@ -40,7 +40,7 @@ class _Command(click.Command):
 
 
 class _Group(_Command, click.Group):
-    command_class = _Command
+    command_class: type[click.Command] | None = _Command
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
