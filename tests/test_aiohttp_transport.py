@@ -1101,7 +1101,9 @@ def test_cancelling_frees_the_connection_at_any_stage(stage):
     with Server(script) as server, black_hole() as hole:
         before = descriptors()
         asyncio.run(cancel())
-        assert descriptors() <= before
+        deadline = time.monotonic() + PATIENCE
+        while descriptors() > before:  # the server may take a moment to close its own
+            assert time.monotonic() < deadline
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from tenacity import wait_none
 
 from reconnecting_sse import (
     ReconnectingEventSource,
+    StreamInterrupted,
     UnexpectedStatus,
 )
 from tests.faces import FakeTransport, reply
@@ -82,13 +83,17 @@ class Stream:
         self.closed += 1
 
 
-class StuckStream(Stream):
-    """One whose closing never ends."""
+class SlowStream(Stream):
+    """One whose closing waits for a gate."""
+
+    def __init__(self, parts):
+        super().__init__(parts)
+        self.gate = asyncio.Event()
 
     async def aclose(self):
-        self.closed += 1
         self.is_awaited.set()
-        await asyncio.Event().wait()
+        await self.gate.wait()
+        self.closed += 1
 
 
 class Transport(httpxr.AsyncBaseTransport):
@@ -106,10 +111,10 @@ class Transport(httpxr.AsyncBaseTransport):
         return httpxr.Response(status, headers=headers, stream=stream)
 
 
-def async_source(*answers, **options):
+def async_source(*answers, method="GET", **options):
     client = httpxr.AsyncClient(transport=Transport(*answers))
     url = "http://feed.test/"
-    return ReconnectingEventSource(client, "GET", url, wait=wait_none(), **options)
+    return ReconnectingEventSource(client, method, url, wait=wait_none(), **options)
 
 
 def test_every_stream_that_was_opened_is_closed_whatever_ended_it():
@@ -162,13 +167,16 @@ def test_close_does_not_wait_for_the_body_of_an_error():
     asyncio.run(main())
 
 
+CUT = httpxr.ReadError("cut")
+
+
 @pytest.mark.parametrize("is_patient", [True, False])
 def test_a_stream_whose_closing_never_ends_is_left_alone(monkeypatch, is_patient):
     seconds = 0.05 if is_patient else 600
     monkeypatch.setattr("reconnecting_sse._wire.CLOSING_SECONDS", seconds)
 
     async def main():
-        stuck = StuckStream([b"data: a\n\n", httpxr.ReadError("cut")])
+        stuck = SlowStream([b"data: a\n\n", CUT])
         source = async_source((200, stuck), (200, Stream([b"data: b\n\n", "hang"])))
         events = source.aiter_sse()
         assert (await anext(events)).data == "a"
@@ -179,6 +187,76 @@ def test_a_stream_whose_closing_never_ends_is_left_alone(monkeypatch, is_patient
         event = await reading
         assert (event and event.data) == ("b" if is_patient else None)
         await source.aclose()
-        assert stuck.closed == 1
+        assert stuck.closed == 0
+
+    asyncio.run(main())
+
+
+def test_leaving_the_block_does_not_wait_for_ever_either(monkeypatch):
+    monkeypatch.setattr("reconnecting_sse._wire.CLOSING_SECONDS", 0.05)
+
+    async def main():
+        stuck = SlowStream([EVENT, "hang"])
+        async with async_source((200, stuck)) as source:
+            async for _ in source.aiter_sse():
+                break
+        assert stuck.is_awaited.is_set()
+
+    asyncio.run(main())
+
+
+async def cancelled_while_closing(source, stream):
+    """Read on, and be cancelled while the stream is being closed."""
+    reading = asyncio.create_task(anext(source.aiter_sse()))
+    await stream.is_awaited.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+
+def test_the_error_that_ended_it_outlives_a_cancelled_closing():
+    async def main():
+        stream = SlowStream([b"data: a\n\n", CUT])
+        source = async_source((200, stream), method="POST")
+        assert (await anext(source.aiter_sse())).data == "a"
+        await cancelled_while_closing(source, stream)
+        with pytest.raises(StreamInterrupted):
+            await anext(source.aiter_sse())
+
+    asyncio.run(main())
+
+
+def test_an_end_outlives_a_cancelled_closing_as_well():
+    async def main():
+        stream = SlowStream([b"data: a\n\n"])
+        source = async_source((200, stream), method="POST")
+        assert (await anext(source.aiter_sse())).data == "a"
+        await cancelled_while_closing(source, stream)
+        assert [event async for event in source.aiter_sse()] == []
+
+    asyncio.run(main())
+
+
+def test_an_answer_to_try_again_outlives_a_cancelled_closing():
+    async def main():
+        stream = SlowStream([b"later"])
+        source = async_source((503, stream), (200, Stream([EVENT])), method="POST")
+        await cancelled_while_closing(source, stream)
+        assert (await anext(source.aiter_sse())).data == "a"
+
+    asyncio.run(main())
+
+
+def test_after_until_the_stream_is_closed_to_the_end():
+    async def main():
+        stream = SlowStream([EVENT, "hang"])
+        source = async_source((200, stream), until=lambda _: True)
+        events = source.aiter_sse()
+        assert (await anext(events)).data == "a"
+        ending = asyncio.create_task(anext(events, None))
+        await stream.is_awaited.wait()
+        stream.gate.set()
+        assert await ending is None
+        assert stream.closed == 1
 
     asyncio.run(main())

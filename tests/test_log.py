@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 import structlog
@@ -78,8 +79,10 @@ def test_what_takes_no_keywords_is_no_logger(given):
         _log.logger_of(given)
 
 
-def test_a_logger_that_takes_keywords_is_used_as_it_is():
-    given = structlog.get_logger("worker")
+@pytest.mark.parametrize(
+    "given", [structlog.get_logger("worker"), mock.MagicMock(spec=logging.Logger)]
+)
+def test_a_logger_that_takes_keywords_is_used_as_it_is(given):
     assert _log.logger_of(given) is given
 
 

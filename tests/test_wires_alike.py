@@ -91,9 +91,17 @@ def test_an_end_that_tls_does_not_tell_is_a_cut(wire):
         seen.append(peer)
         ending(peer)
 
-    with pytest.raises(httpxr.TransportError, match=r"127\.0\.0\.1:"):
+    with pytest.raises(httpxr.RemoteProtocolError, match=r"127\.0\.0\.1:"):
         secured(wire, cut)
     assert seen
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_what_has_no_body_is_not_cut_over_tls(wire, status):
+    script = answering(b"HTTP/1.1 " + status + b"\r\n\r\n", then=ending)
+    with Server(script, context=tls_context()) as server:
+        transport = wire.transport(verify=trusting_context())
+        assert wire.fetch(server.url, transport)[1] == b""
 
 
 def test_an_answer_that_comes_before_the_request_is_read_is_not_lost(wire):
@@ -116,3 +124,16 @@ def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):
     body = b"x" * 16 * 1024 * 1024
     with pytest.raises(httpxr.WriteError, match=r"127\.0\.0\.1:\d+ "):
         fetched(wire, script, method="POST", content=body)
+
+
+def test_a_proxy_that_refuses_before_it_has_read_is_heard(wire):
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n")
+
+    body = b"x" * 16 * 1024 * 1024
+    with Server(script) as server:
+        transport = wire.transport(proxy=f"http://127.0.0.1:{server.port}")
+        with pytest.raises(httpxr.ProxyError) as caught:
+            wire.fetch("http://feed.test/", transport, method="POST", content=body)
+    assert caught.value.status == 407

@@ -125,10 +125,17 @@ class Subscription:
             self._discard()
         return True
 
-    async def let_go(self) -> None:
-        """It is over: wait until all that was dropped is closed."""
+    async def let_go(self, taken: BaseException | bool) -> None:
+        """It is over: wait until what was dropped is closed, unless that is urgent."""
         assert isinstance(self.wire, AsyncWire)
-        await self.wire.let_go()
+        if self.stop == Stop("closed"):
+            return
+        try:
+            await self.wire.let_go()
+        except BaseException:
+            if isinstance(taken, BaseException):
+                self.session.error = taken  # for whoever reads next
+            raise
 
     def put_back(self, event: ServerSentEvent) -> None:
         """The event was not handed over after all."""
@@ -253,7 +260,7 @@ class AsyncEvents:
                 step = here.advanced(outcome)
             taken = here.taken(step)
             if taken is not True:
-                await here.let_go()
+                await here.let_go(taken)
         except BaseException as error:
             here.break_off(error)
             raise

@@ -21,9 +21,9 @@ def logger_of(given: Any) -> Any:
     """
     if given is None:
         return default_logger()
-    if isinstance(given, logging.Logger):
+    if issubclass(type(given), logging.Logger):  # not what only says that it is one
         return _wrapped(given)
-    is_adapter = isinstance(given, logging.LoggerAdapter)  # takes no keywords
+    is_adapter = type(given) is logging.LoggerAdapter  # takes no keywords
     if is_adapter or not callable(getattr(given, "info", None)):
         raise TypeError(
             "logger= is a structlog logger, or a plain one of the standard library's,"

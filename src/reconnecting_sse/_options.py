@@ -32,7 +32,7 @@ def idle_of(
 
 def seconds_of(name: str, value: float | None) -> float | None:
     """A timeout that the platform can wait for; None for none."""
-    if not (value is None or isinstance(value, (int, float))):
+    if isinstance(value, str) or not (value is None or hasattr(value, "__float__")):
         raise TypeError(f"{name}= is seconds or None, not {value!r}")
     if value is None or value > threading.TIMEOUT_MAX:
         return None
@@ -65,7 +65,8 @@ def check_prepare(prepare: object, *, is_async: bool) -> None:
 
 def check_body(*, json: object, data: object, content: object) -> None:
     """Refuse a body that may give its data only once, or that is another's, too."""
-    if sum(part is not None for part in (json, data, content)) > 1:
+    given = [part for part in (data, content) if part] + [json] * (json is not None)
+    if len(given) > 1:
         raise TypeError("give one of json=, data= and content=: a request has one body")
     if content is not None and not isinstance(content, (bytes, str)):
         raise TypeError(
@@ -76,7 +77,7 @@ def check_body(*, json: object, data: object, content: object) -> None:
 
 def event_bytes_of(value: int | None) -> int | None:
     """A size that an event can have; None for any."""
-    if value is None or (isinstance(value, int) and value > 0):
+    if value is None or (not isinstance(value, str) and value > 0):
         return value
     raise ValueError(f"max_event_bytes= is a number of bytes, or None, not {value!r}")
 

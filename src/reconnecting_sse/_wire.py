@@ -156,14 +156,20 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
             self._left.append(self._body)
         super().drop()
 
+    @property
+    def _is_aborted(self) -> bool:
+        return self._effects.signal.aborted
+
     async def let_go(self) -> None:
-        """Wait until what was dropped is closed."""
+        """Wait until what was dropped is closed: not for ever, and not if it is urgent.
+
+        A signal that comes meanwhile ends it; after one there is no hurry any more.
+        """
         while self._left:
             closing = self._left.pop().aclose()
-            # Ended by the signal, or too slow: nobody wants it any more.
-            with suppress(httpxr.ReadError, TimeoutError):
+            with suppress(TimeoutError, httpxr.ReadError):
                 async with asyncio.timeout(CLOSING_SECONDS):
-                    await self._guard(closing)
+                    await (closing if self._is_aborted else self._guard(closing))
 
     async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
@@ -198,7 +204,6 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
             pass  # an error's body is a courtesy: what came of it is enough
         finally:
             self.drop()
-        await self.let_go()
         return read
 
     def read(self) -> bytes | Awaitable[bytes | Failure]:
@@ -224,10 +229,10 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
 
     async def adrop(self) -> None:
         """Free the connection and wait until its socket is gone."""
-        body, self._body = self._body, None
-        if body is not None:
+        body = self._body
+        self.drop()
+        if body is not None and self._is_live:
             await body.aclose()
-            self._effects.signal.attach(None)
         await self.let_go()
 
     async def _guard(self, awaitable: Awaitable[Any]) -> Any:

@@ -18,7 +18,7 @@ from reconnecting_sse import (
 )
 from reconnecting_sse.cli._events import as_json, as_text
 from reconnecting_sse.cli._output import Output, ReaderGoneError, discard
-from reconnecting_sse.cli._refusal import explanation, secrets_in
+from reconnecting_sse.cli._refusal import explanation
 from reconnecting_sse.cli._report import attempts_only, everything, say, summary
 from reconnecting_sse.cli._signals import StoppedBySignal
 from reconnecting_sse.cli._transport import EnvironmentTransport, UnusableProxyError
@@ -151,6 +151,12 @@ def _more(error: Exception, options: TailOptions) -> str:
         return " (--insecure trusts anyone)"
     if not isinstance(error, StreamError):
         return ""
-    said = explanation(error, secrets_in(options.url, options.headers))
+    # A server may well repeat what it was sent, in any spelling.
+    said = "" if _may_hold_secrets(options) else explanation(error)
     end = "" if str(error).endswith((".", "?")) else "."
     return f"{end} It said: {said}" if said else ""
+
+
+def _may_hold_secrets(options: TailOptions) -> bool:
+    is_plain = not (options.headers or options.data)
+    return not is_plain or any(mark in options.url for mark in "@?")

@@ -21,7 +21,7 @@ from reconnecting_sse.transports._aiohttp_link import Link
 from reconnecting_sse.transports._aiohttp_pieces import Pieces
 from reconnecting_sse.transports._aiohttp_protocols import HeadFirst
 from reconnecting_sse.transports._aiohttp_silence import Silence, SilenceError
-from reconnecting_sse.transports._body import READ_SIZE
+from reconnecting_sse.transports._body import READ_SIZE, is_bodyless
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -109,7 +109,8 @@ class Wire(Link):
         head, content = await protocol.read()
         while head.code < _OK and head.code != _SWITCHING_PROTOCOLS:
             head, content = await protocol.read()
-        is_framed = head.chunked or aiohttp.hdrs.CONTENT_LENGTH in head.headers
+        has_length = head.chunked or aiohttp.hdrs.CONTENT_LENGTH in head.headers
+        is_framed = has_length or is_bodyless(method, head.code)
         self.content, self._ends_by_close = content, not is_framed
         self._silence = Silence(content, self._loop)
         if is_framed or not self._head_first.is_cut_off:
@@ -173,7 +174,7 @@ class Wire(Link):
     def _truncation(self) -> BaseException | None:
         """Anyone may end a connection; TLS alone says who (RFC 9112, section 9.8)."""
         is_cut_off = self._head_first.is_cut_off
-        return ConnectionAbortedError("TLS was cut off") if is_cut_off else None
+        return aiohttp.ClientPayloadError("TLS was cut off") if is_cut_off else None
 
     def _wake(self, lost: asyncio.Future[None]) -> None:
         """Tell a waiting reader: after bad framing aiohttp lets it wait for ever."""

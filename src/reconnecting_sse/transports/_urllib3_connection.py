@@ -152,7 +152,7 @@ class Connection(HTTPConnection):
         """Send it; the error if the server stops reading: it may have answered."""
         try:
             self.send(data)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
             return error
         return None
 

@@ -112,7 +112,7 @@ def _exchange(
     try:
         with errors.mapped(Stage.WAITING):
             return connection.answer(method)
-    except httpxr.TransportError:
-        if refusal is None:
+    except httpxr.TransportError as error:
+        if refusal is None or isinstance(error, httpxr.ProxyError):
             raise
         raise errors.of(refusal, Stage.SENDING) from refusal
