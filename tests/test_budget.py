@@ -198,6 +198,8 @@ def in_a_thread(function, *args):
 @pytest.mark.parametrize("shape", list(PER_CHUNK))
 @pytest.mark.parametrize("face", ["sync", "async"])
 def test_an_event_costs_no_more_than_recorded(face, shape, what):
+    if what == "instructions" and sys.version_info[:2] == (3, 12):
+        pytest.skip("some releases of Python 3.12 crash when instructions are traced")
     counter = {"instructions": Instructions, "calls": Calls, "blocks": Blocks}[what]()
     cost = in_a_thread(measured, face, shape, counter)
     recorded = getattr(RECORD[face, shape], what)
