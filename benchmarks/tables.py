@@ -11,7 +11,7 @@ from benchmarks.matrix import FASTEST_KNOWN, FLOORS, OURS, PEERS, Matrix, middle
 from benchmarks.sections import MIB, percentiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from benchmarks.cells import Cell
@@ -118,28 +118,24 @@ def failures(matrix: Matrix) -> list[str]:
 
 
 def paced(rows: list[Row]) -> str:
-    told = []
-    for client, face, result in rows:
-        if "failed" in result:
-            told.append([NAMES[client], face, result["failed"], "", ""])
-            continue
-        half, most = percentiles(result["seconds"])
-        told.append(
-            [NAMES[client], face, micro(half), micro(most), micro(result["cpu"])]
-        )
-    return table(("client", "face", "p50, µs", "p99, µs", "CPU per event, µs"), told)
+    head = ("client", "face", "p50, µs", "p99, µs", "CPU per event, µs")
+    return table(head, _percentiles_of(rows, micro))
 
 
 def dropped(rows: list[Row]) -> str:
+    head = ("client", "face", "p50, ms", "p99, ms", "CPU per drop, ms")
+    return table(head, _percentiles_of(rows, lambda seconds: f"{seconds * 1e3:.2f}"))
+
+
+def _percentiles_of(rows: list[Row], shown: Callable[[float], str]) -> list[list[str]]:
     told = []
     for client, face, result in rows:
         if "failed" in result:
             told.append([NAMES[client], face, result["failed"], "", ""])
             continue
-        half, most = percentiles(result["seconds"])
-        shown = (f"{seconds * 1e3:.2f}" for seconds in (half, most, result["cpu"]))
-        told.append([NAMES[client], face, *shown])
-    return table(("client", "face", "p50, ms", "p99, ms", "CPU per drop, ms"), told)
+        figures = (*percentiles(result["seconds"]), result["cpu"])
+        told.append([NAMES[client], face, *map(shown, figures)])
+    return told
 
 
 def large(rows: list[Row]) -> str:

@@ -65,8 +65,7 @@ def check_prepare(prepare: object, *, is_async: bool) -> None:
 
 def check_body(*, json: object, data: object, content: object) -> None:
     """Refuse a body that may give its data only once, or that is another's, too."""
-    given = [part for part in (data, content) if part] + [json] * (json is not None)
-    if len(given) > 1:
+    if sum((bool(data), bool(content), json is not None)) > 1:
         raise TypeError("give one of json=, data= and content=: a request has one body")
     if content is not None and not isinstance(content, (bytes, str)):
         raise TypeError(

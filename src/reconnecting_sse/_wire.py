@@ -156,20 +156,17 @@ class AsyncWire(_Wire["AsyncLiveBody"]):
             self._left.append(self._body)
         super().drop()
 
-    @property
-    def _is_aborted(self) -> bool:
-        return self._effects.signal.aborted
-
     async def let_go(self) -> None:
         """Wait until what was dropped is closed: not for ever, and not if it is urgent.
 
         A signal that comes meanwhile ends it; after one there is no hurry any more.
         """
+        signal = self._effects.signal
         while self._left:
             closing = self._left.pop().aclose()
             with suppress(TimeoutError, httpxr.ReadError):
                 async with asyncio.timeout(CLOSING_SECONDS):
-                    await (closing if self._is_aborted else self._guard(closing))
+                    await (closing if signal.aborted else self._guard(closing))
 
     async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
