@@ -14,8 +14,8 @@ import numpy as np
 from tenacity import wait_exponential, wait_fixed
 
 from reconnecting_sse import ReconnectPolicy
-from reconnecting_sse._errors import StreamInterrupted
-from reconnecting_sse._strategies import ReconnectState
+from reconnecting_sse.core.errors import StreamInterrupted
+from reconnecting_sse.core.strategies import ReconnectState
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ from functools import cache
 import httpxr
 import trustme
 
-from reconnecting_sse.transports._abort import ABORT
-from reconnecting_sse.transports.urllib3 import StreamingTransport
+from reconnecting_sse.transports.abort import ABORT
+from reconnecting_sse.transports.blocking import StreamingTransport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -7,7 +7,7 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from reconnecting_sse import _decoder
+from reconnecting_sse.core import decoder
 
 PIECES = [
     *(b"data", b"event", b"id", b"retry", b"dat", b"Data", b"datax", b"x"),
@@ -38,12 +38,12 @@ def cut_streams(draw):
 
 # From how many bytes on the decoder treats a data line as a huge one: as it comes, and
 # so few that the shortest lines are.
-huge_lines = st.sampled_from([_decoder._HUGE_LINE, len(b"data: ")])
+huge_lines = st.sampled_from([decoder._HUGE_LINE, len(b"data: ")])
 
 
 def with_huge_lines(length):
     """Let the decoder treat a data line of ``length`` bytes as a huge one."""
-    return mock.patch.object(_decoder, "_HUGE_LINE", length)
+    return mock.patch.object(decoder, "_HUGE_LINE", length)
 
 
 def decoded(decoder, chunks):

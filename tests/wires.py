@@ -7,9 +7,9 @@ import threading
 
 import httpxr
 
-from reconnecting_sse.transports._abort import ABORT, AbortSignal
-from reconnecting_sse.transports.aiohttp import AsyncStreamingTransport
-from reconnecting_sse.transports.urllib3 import StreamingTransport
+from reconnecting_sse.transports.abort import ABORT, AbortSignal
+from reconnecting_sse.transports.asynchronous import AsyncStreamingTransport
+from reconnecting_sse.transports.blocking import StreamingTransport
 from tests.raw_wire import PATIENCE, STOP_WITHIN
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from httpxr.sse import ServerSentEvent, SSEError
 
 from reconnecting_sse import lifecycle, transports
-from reconnecting_sse._checks import GapWatch
-from reconnecting_sse._connect import EventSource, aconnect_sse, connect_sse
-from reconnecting_sse._decoder import EventStreamDecoder
-from reconnecting_sse._errors import (
+from reconnecting_sse.connect import EventSource, aconnect_sse, connect_sse
+from reconnecting_sse.core.decoder import EventStreamDecoder
+from reconnecting_sse.core.errors import (
     CertificateRejected,
     ConnectionFailed,
     EventTooLarge,
@@ -21,13 +20,14 @@ from reconnecting_sse._errors import (
     UnexpectedContentType,
     UnexpectedStatus,
 )
-from reconnecting_sse._policy import ReconnectPolicy
-from reconnecting_sse._request import StreamRequest, resume_with_query
-from reconnecting_sse._session import State
-from reconnecting_sse._source import ReconnectingEventSource
-from reconnecting_sse._stats import StreamStats
-from reconnecting_sse._strategies import ReconnectState
-from reconnecting_sse.lifecycle import Attempt, Gap, Lifecycle
+from reconnecting_sse.core.lifecycle import Attempt, Gap, Lifecycle
+from reconnecting_sse.core.policy import ReconnectPolicy
+from reconnecting_sse.core.session import State
+from reconnecting_sse.core.stats import StreamStats
+from reconnecting_sse.core.strategies import ReconnectState
+from reconnecting_sse.exchange.request import StreamRequest, resume_with_query
+from reconnecting_sse.source import ReconnectingEventSource
+from reconnecting_sse.subscription.checks import GapWatch
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport

@@ -2,5 +2,5 @@
 
 The feed and the proxy run in a process of their own, so that a consumer is measured
 by its own faults only. ``python -m tests.chaos`` is the long version of
-``tests/test_chaos.py``.
+``tests/project/test_chaos.py``.
 """

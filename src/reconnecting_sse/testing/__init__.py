@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconnecting_sse.testing._feed import (
+from reconnecting_sse.testing.feed import (
     FAULT_KINDS,
     Fault,
     FaultKind,
     NumberedFeed,
     RandomFaults,
 )
-from reconnecting_sse.testing._script import (
+from reconnecting_sse.testing.script import (
     EVENT_STREAM,
     Answer,
     Close,
@@ -31,16 +31,16 @@ from reconnecting_sse.testing._script import (
     Script,
     Step,
 )
-from reconnecting_sse.testing._server import ScriptedServer
+from reconnecting_sse.testing.server import ScriptedServer
 
 if TYPE_CHECKING:
-    from reconnecting_sse.testing._respx import (
+    from reconnecting_sse.testing.respx import (
         AsyncRespxTransport as AsyncRespxTransport,
     )
-    from reconnecting_sse.testing._respx import (
+    from reconnecting_sse.testing.respx import (
         RespxMocker as RespxMocker,
     )
-    from reconnecting_sse.testing._respx import (
+    from reconnecting_sse.testing.respx import (
         RespxTransport as RespxTransport,
     )
 
@@ -73,6 +73,6 @@ _NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")
 def __getattr__(name: str) -> Any:
     if name not in _NEEDS_RESPX:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from reconnecting_sse.testing import _respx  # noqa: PLC0415 - an extra's
+    from reconnecting_sse.testing import respx  # noqa: PLC0415 - an extra's
 
-    return getattr(_respx, name)
+    return getattr(respx, name)

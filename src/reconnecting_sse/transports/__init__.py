@@ -10,12 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconnecting_sse.transports.aiohttp import AsyncStreamingTransport
-    from reconnecting_sse.transports.urllib3 import StreamingTransport
+    from reconnecting_sse.transports.asynchronous import AsyncStreamingTransport
+    from reconnecting_sse.transports.blocking import StreamingTransport
 
 __all__ = ["AsyncStreamingTransport", "StreamingTransport"]
 
-_WIRES = {"AsyncStreamingTransport": "aiohttp", "StreamingTransport": "urllib3"}
+_WIRES = {
+    "AsyncStreamingTransport": "asynchronous",
+    "StreamingTransport": "blocking",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,101 @@
+"""What may be written on the command line, checked before anything is connected."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+import httpxr
+
+from reconnecting_sse.core.errors import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# RFC 9110, section 5.6.2: the names of methods and header fields.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ONLY_A_SCHEME = re.compile(r"(https?([:/]|$)|$)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
+    """A callback for click that lets ``check`` see the text given, if any."""
+
+    def text(got: str) -> Any:
+        try:
+            got.encode()
+        except UnicodeEncodeError as error:
+            raise click.BadParameter(
+                "it is not text in this locale's encoding"
+            ) from error
+        return check(got)
+
+    def callback(_context: click.Context, _parameter: click.Parameter, got: Any) -> Any:
+        if isinstance(got, tuple):
+            return tuple(text(one) for one in got)
+        return None if got is None else text(got)
+
+    return callback
+
+
+def url(text: str) -> str:
+    """An absolute http or https URL."""
+    scheme, mark, rest = text.partition("://")
+    if not mark and _ONLY_A_SCHEME.match(text):
+        raise click.BadParameter("it is no URL; write it as https://host/path")
+    if not mark:
+        # No credential is repeated, should there be one in it.
+        shown = redacted(f"https://{text}")
+        raise click.BadParameter(f"the scheme is missing; write {shown}, or http://")
+    if scheme.lower() not in ("http", "https"):
+        raise click.BadParameter("its scheme is not http or https")
+    if not rest or rest[0] in "/?#":
+        raise click.BadParameter("no host is named; write it as https://host/path")
+    if _CONTROL.search(text) or " " in text:
+        raise click.BadParameter("there is a blank or a control character in it")
+    try:
+        httpxr.URL(text)
+    except httpxr.InvalidURL as error:
+        raise click.BadParameter(f"{redacted(text)} is no URL: {error}") from error
+    return text
+
+
+def header(text: str) -> tuple[str, str]:
+    """A header field, written as for curl."""
+    name, colon, value = text.partition(":")
+    # The value may be a secret: no message repeats it.
+    if not colon:
+        raise click.BadParameter("there is no colon in it; write 'Name: value'")
+    if not _TOKEN.fullmatch(name):
+        raise click.BadParameter(f"{name!r} cannot be a header's name")
+    if _CONTROL.search(value):
+        raise click.BadParameter(f"the value of {name} has a control character")
+    return name, value.strip()
+
+
+def method(text: str) -> str:
+    """A request's method."""
+    if not _TOKEN.fullmatch(text):
+        raise click.BadParameter(f"{text!r} cannot be a method")
+    return text
+
+
+def body(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> bytes | None:
+    """A callback for click: the bytes as they were typed, as curl sends them."""
+    if len(given) > 1:
+        raise click.BadParameter("give it once; several are not joined with '&'")
+    return os.fsencode(given[0]) if given else None
+
+
+def seconds(
+    _context: click.Context, _parameter: click.Parameter, given: float
+) -> float:
+    """A callback for click: a number that one can wait for."""
+    if math.isnan(given):  # it lies in every range
+        raise click.BadParameter("it is not a number")
+    return given

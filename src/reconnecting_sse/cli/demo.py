@@ -1,0 +1,195 @@
+"""``demo``: a feed that breaks in every way, and the account of what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpxr
+import structlog
+
+from reconnecting_sse import (
+    AsyncStreamingTransport,
+    ReconnectingEventSource,
+    ReconnectPolicy,
+    SSEError,
+    StreamingTransport,
+)
+from reconnecting_sse.cli.ordeal import Ordeal
+from reconnecting_sse.cli.output import Output
+from reconnecting_sse.cli.report import counted, say
+from reconnecting_sse.cli.verdict import Verdict
+from reconnecting_sse.testing import NumberedFeed, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping
+
+    from httpxr.sse import ServerSentEvent
+
+COUNT = 300
+DATA = "event {n} of " + str(COUNT)
+PAUSE = 0.015
+"""Seconds after each event, so that one can watch."""
+
+INTERRUPTED = 130
+
+_REASONS = {"no content": "the server has no more (204)", "closed": "time is up"}
+
+
+class Run:
+    """One run: what happened to it, and what it received."""
+
+    def __init__(self, seed: int, output: Output, *, is_async: bool) -> None:
+        self.ordeal = Ordeal(seed, COUNT)
+        self.received: list[ServerSentEvent] = []
+        self._output = output
+        self._is_async = is_async
+        self._is_time_up = False
+        self._began = time.monotonic()
+
+    def consume(self, url: str, seconds: float) -> None:
+        """Receive everything there is at ``url``, for ``seconds`` at the most."""
+        try:
+            if self._is_async:
+                asyncio.run(self._receive_async(url, seconds))
+            else:
+                self._receive(url, seconds)
+        except SSEError as error:
+            self.show(f"gave up: {error}")
+
+    def _receive(self, url: str, seconds: float) -> None:
+        with (
+            httpxr.Client(transport=StreamingTransport(), trust_env=False) as client,
+            self._source(client, url) as source,
+            self._closed_after(seconds, source),
+        ):
+            for event in source.iter_sse():
+                self.received.append(event)
+
+    async def _receive_async(self, url: str, seconds: float) -> None:
+        # Never closed: it holds nothing, and awaiting httpxr just before the process
+        # ends makes its runtime panic, measured in one of three runs.
+        transport = AsyncStreamingTransport()
+        client = httpxr.AsyncClient(transport=transport, trust_env=False)
+        async with self._source(client, url) as source:
+            with self._closed_after(seconds, source):
+                async for event in source.aiter_sse():
+                    self.received.append(event)
+
+    def _source(
+        self, client: httpxr.Client | httpxr.AsyncClient, url: str
+    ) -> ReconnectingEventSource:
+        return ReconnectingEventSource(
+            client,
+            "GET",
+            url,
+            # Quicker than one would have it elsewhere: somebody is watching.
+            policy=ReconnectPolicy(initial_delay=0.3, max_delay=1.0),
+            connect_timeout=2.0,
+            header_timeout=2.0,
+            idle_timeout=1.0,
+            logger=structlog.wrap_logger(self, processors=[self._told]),
+        )
+
+    @contextmanager
+    def _closed_after(
+        self, seconds: float, source: ReconnectingEventSource
+    ) -> Iterator[None]:
+        def close() -> None:
+            self._is_time_up = True
+            source.close()
+
+        timer = threading.Timer(seconds, close)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def show(self, line: str) -> None:
+        """A line of the account, with the seconds since the beginning."""
+        self._output.line(f"{time.monotonic() - self._began:7.2f} s  {line}")
+
+    debug = info = warning = show  # a logger, for structlog
+
+    def _told(
+        self, _logger: object, _method: str, facts: MutableMapping[str, Any]
+    ) -> str:
+        match facts["event"]:
+            case "stream.open" if not self.received:
+                return "connected"
+            case "stream.open":
+                return f"resumed   after event {self.received[-1].id}"
+            case "stream.dropped" if self._is_the_end(facts["cause"]):
+                return "ended     the feed is over; asking whether there is more"
+            case "stream.dropped" if "error" in facts:  # else this program did it
+                return (
+                    f"dropped   {self.ordeal.deed} ({facts['cause']});"
+                    f" {len(self.received)} of {COUNT} events so far"
+                )
+            case "stream.waiting":
+                return f"waiting   {facts['delay']:.2f} s"
+            case "stream.closed" if self._is_time_up or facts["reason"] != "closed":
+                reason = facts["reason"]
+                return f"finished  {_REASONS.get(reason, reason)}"
+        raise structlog.DropEvent
+
+    def _is_the_end(self, cause: str) -> bool:
+        return cause == "StreamEnded" and self.ordeal.happened[-1:] == [None]
+
+    def verdict(self) -> Verdict:
+        """What was received, held against the whole feed."""
+        numbers = range(1, COUNT + 1)
+        return Verdict.of(
+            [(str(n), DATA.format(n=n)) for n in numbers],
+            [(event.id, event.data) for event in self.received],
+        )
+
+
+def demo(*, seed: int | None, seconds: float, is_async: bool) -> int:
+    """Run the demo; the exit status."""
+    if seed is None:
+        seed = secrets.randbelow(1_000_000)
+    output = Output()
+    run = Run(seed, output, is_async=is_async)
+    feed = NumberedFeed(COUNT, data=DATA, then="stop", pause=PAUSE, faults=run.ordeal)
+    try:
+        with ScriptedServer(feed) as server:
+            output.line(
+                f"seed {seed}: {COUNT} numbered events from {server.url}, which breaks"
+                f" the connection in every way (repeat with --seed {seed})"
+            )
+            run.consume(server.url, seconds)
+            connections = len(server.requests)
+    except KeyboardInterrupt:
+        say(f"interrupted after {counted(len(run.received), 'event')}")
+        return INTERRUPTED
+    verdict = run.verdict()
+    survived = Counter(run.ordeal.survived(connections))
+    output.line(_account(verdict, survived))
+    return 0 if verdict.is_perfect else 1
+
+
+def _account(verdict: Verdict, survived: Counter[Any]) -> str:
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(survived.items()))
+    lines = {
+        "events expected": verdict.expected,
+        "received": verdict.received,
+        "lost": verdict.lost,
+        "duplicated": verdict.duplicated,
+        "out of order": verdict.misordered,
+        "not as sent": verdict.foreign,
+        "drops survived": f"{survived.total()} ({kinds})",
+    }
+    if verdict.is_perfect:
+        conclusion = "PASSED: every event arrived once and in order."
+    else:
+        conclusion = "FAILED: what arrived is not what was sent."
+    shown = [f"{name:>15}  {value}" for name, value in lines.items()]
+    return "\n".join(["", *shown, "", conclusion])

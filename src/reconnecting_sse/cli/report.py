@@ -1,0 +1,108 @@
+"""What is told on stderr, beside the events on stdout."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+import structlog
+
+from reconnecting_sse.cli.events import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from reconnecting_sse import StreamStats
+
+    Facts = MutableMapping[str, Any]
+
+
+def say(text: str) -> None:
+    """One line on stderr; whether anybody reads it does not matter."""
+    # The library advises its keyword.
+    text = text.replace(" with verify=,", " with --cacert FILE,")
+    with suppress(OSError):
+        click.echo(escaped(text), err=True)
+
+
+class _Lines:
+    """What structlog writes to: each line is said."""
+
+    def debug(self, line: str) -> None:
+        say(line)
+
+    info = warning = debug
+
+
+def attempts_only() -> Any:
+    """A logger that says each failed attempt in one line, and when it was the last."""
+    return structlog.wrap_logger(_Lines(), processors=[AttemptLines()])
+
+
+def everything() -> Any:
+    """A logger that says all there is, for ``--verbose``."""
+    return structlog.wrap_logger(
+        _Lines(),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.processors.KeyValueRenderer(
+                key_order=["timestamp", "level", "event"]
+            ),
+        ],
+    )
+
+
+class AttemptLines:
+    """A structlog processor: a failed attempt's two facts become one line."""
+
+    def __init__(self) -> None:
+        self._failure = ""
+        self._last_event_id = ""
+        self._was_open = False
+
+    def __call__(self, _logger: object, method: str, facts: Facts) -> str:
+        if method == "warning":
+            return _timed(f"warning: {facts['event']}: {facts['reason']}")
+        match facts["event"]:
+            case "stream.connecting":
+                self._last_event_id = facts["last_event_id"]
+            case "stream.dropped":
+                self._failure = facts.get("error", facts["cause"])
+            case "stream.waiting":
+                wait = f"next attempt in {facts['delay']:.1f} s"
+                return _timed(f"{self._failure} [{wait}]")
+            case "stream.open":
+                return self._opened()
+        raise structlog.DropEvent
+
+    def _opened(self) -> str:
+        had_failed, self._failure = bool(self._failure), ""
+        again, self._was_open = " again" * self._was_open, True
+        if not had_failed:
+            raise structlog.DropEvent
+        where = f", after id={self._last_event_id}" * bool(self._last_event_id)
+        return _timed(f"connected{again}{where}")
+
+
+def _timed(text: str) -> str:
+    return f"{time.strftime('%H:%M:%S')} {text}"
+
+
+def summary(stats: StreamStats, last_event_id: str) -> str:
+    """What a run came to, in one line."""
+    drops = sum(stats.reconnects.values())
+    what = "reconnect" if stats.connections else "failed attempt"
+    causes = ", ".join(f"{n} {cause}" for cause, n in stats.reconnects.items())
+    return (
+        f"{counted(stats.events, 'event')}, {counted(stats.connections, 'connection')},"
+        f" {counted(drops, what)}{causes and f' ({causes})'},"
+        f" last event ID {last_event_id!r}"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and its noun."""
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,162 @@
+"""``tail``: the events of one URL, for as long as it takes."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+import httpxr
+
+from reconnecting_sse import (
+    CertificateRejected,
+    ReconnectingEventSource,
+    SSEError,
+    StreamError,
+)
+from reconnecting_sse.cli.events import as_json, as_text
+from reconnecting_sse.cli.output import Output, ReaderGoneError, discard
+from reconnecting_sse.cli.refusal import explanation
+from reconnecting_sse.cli.report import attempts_only, everything, say, summary
+from reconnecting_sse.cli.signals import StoppedBySignal
+from reconnecting_sse.cli.transport import EnvironmentTransport, UnusableProxyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse import StreamStats
+
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailOptions:
+    """The command line's words."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    method: str | None
+    data: bytes | None
+    last_event_id: str | None
+    as_json: bool
+    max_events: int | None
+    idle_timeout: float
+    cacert: str | None
+    insecure: bool
+    verbose: bool
+
+
+def tail(options: TailOptions) -> int:
+    """Print events until the end; the exit status."""
+    output = Output()
+    transport = EnvironmentTransport(verify=_verify(options))
+    try:
+        with (
+            # The transport reads the environment; httpxr stumbles over what is in it.
+            httpxr.Client(transport=transport, trust_env=False) as client,
+            _source(client, options) as source,
+        ):
+            return _follow(source, output, options)
+    except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
+        say(f"error: {error}{_more(error, options)}")
+        return FAILED
+
+
+def _verify(options: TailOptions) -> bool | ssl.SSLContext:
+    if options.insecure or options.cacert is None:
+        return not options.insecure
+    try:
+        return ssl.create_default_context(cafile=options.cacert)
+    except OSError as error:
+        raise click.BadParameter(
+            f"{options.cacert!r} is no file of PEM certificates",
+            param_hint="'--cacert'",
+        ) from error
+
+
+def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSource:
+    _check_cursor(options)
+    headers = list(options.headers)
+    has_type = any(name.lower() == "content-type" for name, _ in headers)
+    if options.data is not None and not has_type:
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    try:
+        return ReconnectingEventSource(
+            client,
+            options.method or ("GET" if options.data is None else "POST"),
+            options.url,
+            headers=headers,
+            content=options.data,
+            last_event_id=options.last_event_id,
+            idle_timeout=options.idle_timeout or None,
+            logger=everything() if options.verbose else attempts_only(),
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _check_cursor(options: TailOptions) -> None:
+    wanted = options.last_event_id
+    for name, value in options.headers:
+        if name.lower() == "last-event-id" and wanted not in (None, value):
+            raise click.UsageError(
+                f"--last-event-id and -H '{name}: …' differ; give one of them"
+            )
+
+
+def _follow(
+    source: ReconnectingEventSource, output: Output, options: TailOptions
+) -> int:
+    came_to: list[StreamStats] = []
+
+    def stop() -> None:  # what the signal breaks off is no failure: not to be counted
+        came_to.append(source.stats)
+        source.close()
+
+    output.watch(source.close)
+    with StoppedBySignal(stop) as stopped:
+        try:
+            _print(source, output, _format(output, options), options.max_events)
+        except ReaderGoneError:
+            return 0
+    if stopped.status:
+        # A line that nobody took must not hold up the exit.
+        discard()
+        say(f"{stopped.word}: {summary(came_to[0], source.last_event_id)}")
+    return stopped.status
+
+
+def _format(output: Output, options: TailOptions) -> Callable[[ServerSentEvent], str]:
+    return as_json if options.as_json else partial(as_text, colour=output.has_colour)
+
+
+def _print(
+    source: ReconnectingEventSource,
+    output: Output,
+    formatted: Callable[[ServerSentEvent], str],
+    max_events: int | None,
+) -> None:
+    for number, event in enumerate(source.iter_sse(), start=1):
+        output.line(formatted(event))
+        if number == max_events:
+            break
+
+
+def _more(error: Exception, options: TailOptions) -> str:
+    if isinstance(error, CertificateRejected):
+        return " (--insecure trusts anyone)"
+    if not isinstance(error, StreamError):
+        return ""
+    # A server may well repeat what it was sent, in any spelling.
+    said = "" if _may_hold_secrets(options) else explanation(error)
+    end = "" if str(error).endswith((".", "?")) else "."
+    return f"{end} It said: {said}" if said else ""
+
+
+def _may_hold_secrets(options: TailOptions) -> bool:
+    is_plain = not (options.headers or options.data)
+    return not is_plain or any(mark in options.url for mark in "@?")

@@ -1,0 +1,1 @@
+"""What a subscription decides: no socket, clock, thread, task or log is in reach."""

@@ -1,0 +1,171 @@
+"""What a server's answer says, read without a socket or a clock."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.core.errors import (
+    StreamError,
+    UnexpectedContentType,
+    UnexpectedStatus,
+    redacted,
+)
+from reconnecting_sse.exchange.request import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    import httpxr
+
+EVENT_STREAM = "text/event-stream"
+
+_OK = 200
+_OPTIONAL_CODINGS = ("br", "zstd")
+
+_SECONDS = re.compile(r"[0-9]+")  # RFC 9110, section 10.2.3: delay-seconds
+_MANY_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response's status and headers, and the beginning of an error's body.
+
+    Attributes:
+        url: The URL that answered, or an empty string.
+        headers: Pairs of lower-case name and value, in the order sent.
+        refusal: Why a redirect was not followed, where one was not.
+        method: The method of the exchange's first request.
+        has_acted: Whether a server has acted on it, whatever the last one answered.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    refusal: str = ""
+    url: str = ""
+    method: str = ""
+    has_acted: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The header's last value, or None."""
+        return next((v for n, v in reversed(self.headers) if n == name), None)
+
+    def position(self, names: Iterable[str]) -> str | None:
+        """What the first of the headers present says, or None."""
+        values = (self.header(name) for name in names)
+        return next((value for value in values if value is not None), None)
+
+    @property
+    def content_type(self) -> str:
+        """The essence of the content type: lower case, without parameters."""
+        value = self.header("content-type") or ""
+        return value.partition(";")[0].strip().lower()
+
+    @property
+    def content_encoding(self) -> str:
+        """The encoding that nobody has undone, or an empty string."""
+        encoding = (self.header("content-encoding") or "").strip().lower()
+        return "" if encoding == "identity" else encoding
+
+    def decoded(self) -> Answer:
+        """The same, where somebody has undone the encoding already."""
+        headers = tuple(h for h in self.headers if h[0] != "content-encoding")
+        return replace(self, headers=headers)
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether this is an answer whose body is to be read as events."""
+        is_stream = self.status == _OK and self.content_type == EVENT_STREAM
+        return is_stream and not self.content_encoding
+
+    def retry_after(self, wall: float, longest: float) -> float | None:
+        """Seconds that ``Retry-After`` asks for, within 0 and ``longest``.
+
+        A date is read relative to the response's own ``Date``, without one to
+        ``wall``, the POSIX time at which the response arrived (RFC 9110, 10.2.3).
+        """
+        value = (self.header("retry-after") or "").strip()
+        if _SECONDS.fullmatch(value):
+            digits = value.lstrip("0") or "0"
+            return (
+                longest if len(digits) > _MANY_DIGITS else min(float(digits), longest)
+            )
+        due = _posix(value)
+        if due is None:
+            return None
+        sent = _posix(self.header("date") or "")
+        return min(max(due - (wall if sent is None else sent), 0.0), longest)
+
+
+def _posix(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+        # "-0000" has no zone; HTTP dates are always GMT (RFC 9110, section 5.6.7).
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def answer_of(
+    response: httpxr.Response, body: bytes = b"", refusal: str = ""
+) -> Answer:
+    """An httpxr response as the core wants to know it."""
+    headers = tuple(
+        (name.decode("latin-1").lower(), text_of(value))
+        for name, value in response.headers.raw
+    )
+    try:
+        url = str(response.request.url)
+    except RuntimeError:  # httpxr's way to say that it has none
+        url = ""
+    return Answer(response.status_code, headers, body, refusal, url)
+
+
+def refusal(answer: Answer, url: str) -> StreamError:
+    """The error that an answer other than an open stream is; ``url`` was asked for."""
+    shown = redacted(url)
+    if answer.status != _OK:
+        kind: type[StreamError] = UnexpectedStatus
+        hint = answer.refusal or _hint(answer.status)
+        message = f"{shown} answered {answer.status}: {hint}"
+    else:
+        kind = UnexpectedContentType
+        message = f"{shown} answered 200 {mismatch(answer, {EVENT_STREAM})}"
+    return kind(
+        message,
+        url=url,
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+    )
+
+
+def mismatch(answer: Answer, wanted: Collection[str]) -> str:
+    """What an answer came with instead of a wanted content type, and what to do."""
+    if answer.content_type in wanted:
+        coding = answer.content_encoding
+        is_optional = coding in _OPTIONAL_CODINGS
+        install = 'pip install "reconnecting-sse[compression]", or ' * is_optional
+        return (
+            f"in the encoding {coding!r}, which cannot be decoded here;"
+            f" {install}have the server send gzip, or none"
+        )
+    got = repr(answer.content_type) if answer.content_type else "no content type"
+    expected = repr(EVENT_STREAM) + " or lines of JSON" * (len(wanted) > 1)
+    is_ok = answer.status == _OK
+    hint = "is this the stream's URL?" if is_ok else _hint(answer.status)
+    return f"with {got}, expected {expected}; {hint}"
+
+
+def _hint(status: int) -> str:
+    if status in (401, 403, 407):
+        return "are the credentials right, and still valid?"
+    if status == 429:  # noqa: PLR2004
+        return "the server asks for fewer requests"
+    if status >= 500:  # noqa: PLR2004
+        return "the server is in trouble"
+    return "expected 200; is this the stream's URL?"

@@ -1,0 +1,127 @@
+"""The facts of a subscription's life, as they are logged and as listeners get them.
+
+Each is a frozen value; its ``name`` is the log event's, its fields are the keywords.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.errors import StreamError
+
+__all__ = [
+    "Attempt",
+    "Closed",
+    "Connecting",
+    "Dropped",
+    "Gap",
+    "Lifecycle",
+    "Opened",
+    "Recovered",
+    "Waiting",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """One fact; its fields are the log event's keywords."""
+
+    name: ClassVar[str]
+    level: ClassVar[str] = "info"
+    url: str
+
+    def keywords(self) -> dict[str, Any]:
+        """The fields that say something."""
+        shown = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: value for name, value in shown if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known before an attempt.
+
+    Attributes:
+        number: Since the last progress, from 1.
+        last_event_id: The ID to resume after, or an empty string.
+        error: What ended the attempt or connection before it; None at first.
+    """
+
+    number: int
+    last_event_id: str
+    error: StreamError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting(Lifecycle):
+    """An attempt begins."""
+
+    name: ClassVar[str] = "stream.connecting"
+    level: ClassVar[str] = "debug"
+    attempt: int
+    last_event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Lifecycle):
+    """The server answered with an event stream."""
+
+    name: ClassVar[str] = "stream.open"
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(Lifecycle):
+    """A connection, or the attempt to make one, came to an end; another follows."""
+
+    name: ClassVar[str] = "stream.dropped"
+    cause: str
+    error: str | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Lifecycle):
+    """The next attempt is ``delay`` seconds away."""
+
+    name: ClassVar[str] = "stream.waiting"
+    delay: float
+    attempt: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(Lifecycle):
+    """The stream is open again, ``downtime`` seconds after it was lost."""
+
+    name: ClassVar[str] = "stream.recovered"
+    attempts: int
+    downtime: float
+    last_event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap(Lifecycle):
+    """Events may have been missed between what was asked for and what came.
+
+    Attributes:
+        reason: How that is known.
+        asked_for: The last event ID that the server was to resume after.
+        resumed_after: The position that the response names, where it does.
+    """
+
+    name: ClassVar[str] = "stream.gap"
+    level: ClassVar[str] = "warning"
+    reason: str
+    asked_for: str
+    resumed_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Lifecycle):
+    """The subscription is over."""
+
+    name: ClassVar[str] = "stream.closed"
+    reason: str
+    error: str | None = None

@@ -1,0 +1,211 @@
+"""From an end to what follows it: another attempt after a wait, an error, or nothing.
+
+Keeps what the policy is asked about: the streak of ends without progress, and whether
+the request may be sent again at all. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.core.cursor import is_sendable
+from reconnecting_sse.core.errors import ReconnectionExhausted, StreamEnded, StreamError
+from reconnecting_sse.core.policy import Verdict
+from reconnecting_sse.core.strategies import ReconnectState
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.policy import ReconnectPolicy
+
+_NOT_IDEMPOTENT = frozenset({"POST", "PATCH"})  # RFC 9110, section 9.2.2
+_ASKED_FOR_AGAIN = frozenset({425, 429, 503})
+
+PROGRESS_WITH_EVENTS = 5.0
+"""Seconds after which a connection that delivered an event counts as progress."""
+
+PROGRESS_WITHOUT_EVENTS = 60.0
+"""Seconds after which any open connection counts as progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A wire's error, as a value.
+
+    Attributes:
+        acted: The server may have acted on the request.
+        silent: The connection was given up for its silence.
+        method: The method that was sent, where it is known.
+    """
+
+    error: StreamError
+    acted: bool = False
+    silent: bool = False
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt, or the connection it made, came to its end.
+
+    Attributes:
+        method: The method of the request that was sent.
+        retry_after: Seconds that the answer's ``Retry-After`` asks for, or None.
+        acted: Whether the server may have acted on the request.
+        has_acted: Whether it has, whatever was asked of it afterwards.
+    """
+
+    error: StreamError
+    now: float
+    retry_ms: int | None
+    method: str
+    retry_after: float | None = None
+    acted: bool = True
+    has_acted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Another attempt is due ``delay`` seconds after the ``attempt``-th end."""
+
+    delay: float
+    attempt: int
+
+
+@dataclass(slots=True)
+class _Connection:
+    opened_at: float
+    cursor: str
+    has_moved: bool = False
+    events: int = 0
+
+
+@dataclass(slots=True)
+class _Streak:
+    """Consecutive ends without progress."""
+
+    since: float
+    ends: int = 0
+    unexpected: int = 0
+    waited: float = 0.0
+
+
+class Reconnection:
+    """Decides whether and when the next attempt is made."""
+
+    def __init__(
+        self, policy: ReconnectPolicy, *, method: str, on_end: str | None, resend: bool
+    ) -> None:
+        self._policy = policy
+        self._on_end = on_end
+        self._resend = resend
+        # What a clean end means while neither the caller nor his ``retry`` says so.
+        self._finishes = method.upper() in _NOT_IDEMPOTENT and policy.retry is None
+        self._connection: _Connection | None = None
+        self._streak: _Streak | None = None
+        self._was_open = False
+        self._received_id = ""
+
+    def attempting(self, now: float) -> int:
+        """An attempt begins; its number since the last progress, from 1."""
+        self._streak = self._streak or _Streak(since=now)
+        return self._streak.ends + 1
+
+    def opened(self, now: float, last_event_id: str) -> tuple[int, float] | None:
+        """A stream is open; the failed attempts and seconds it took to recover."""
+        self._connection = _Connection(now, last_event_id)
+        was_open, self._was_open = self._was_open, True
+        streak = self._streak
+        if streak is None or not was_open or not streak.ends:
+            return None
+        return streak.ends, now - streak.since
+
+    def received(self, events: int, last_event_id: str) -> None:
+        """Events were handed over, and the cursor is where they led it."""
+        connection = self._connection
+        assert connection is not None
+        connection.events += events
+        if last_event_id != connection.cursor:
+            connection.cursor, connection.has_moved = last_event_id, True
+            self._received_id = last_event_id
+
+    def rate(self, now: float, last_event_id: str) -> None:
+        """A connection is over: progress, and only progress, begins a new streak."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        lasted = now - connection.opened_at
+        if (
+            connection.has_moved
+            or last_event_id != connection.cursor
+            or (connection.events and lasted >= PROGRESS_WITH_EVENTS)
+            or lasted >= PROGRESS_WITHOUT_EVENTS
+        ):
+            self._streak = _Streak(since=now)
+
+    def decide(self, end: End, last_event_id: str) -> Wait | StreamError | None:
+        """What follows an end: a wait, an error to raise, or None: the proper end."""
+        self.rate(end.now, last_event_id)
+        streak = self._streak
+        assert streak is not None
+        streak.ends += 1
+        end.error.attempts = streak.ends
+        state = self._state(end, streak)
+        verdict = self._verdict(state, end)
+        if verdict is Verdict.FINISH:
+            return None
+        if verdict is Verdict.RAISE:
+            return end.error
+        if verdict is Verdict.RETRY_SLOWLY:
+            streak.unexpected += 1
+            delay = self._policy.slow_delay(state, streak.unexpected)
+        else:
+            delay = self._policy.delay(state)
+        state.upcoming_sleep = delay
+        if self._policy.gives_up(state):
+            return _exhausted(end.error)
+        streak.waited += delay
+        return Wait(delay, streak.ends)
+
+    def _state(self, end: End, streak: _Streak) -> ReconnectState:
+        return ReconnectState(
+            end.error,
+            attempt_number=streak.ends,
+            start_time=streak.since,
+            now=end.now,
+            idle_for=streak.waited,
+            reconnection_time=self._policy.reconnection_time(end.retry_ms),
+            is_server_directed=end.retry_ms is not None,
+            retry_after=end.retry_after,
+            was_open=self._was_open,
+        )
+
+    def _verdict(self, state: ReconnectState, end: End) -> Verdict:
+        on_end = self._on_end or ("finish" if self._finishes else None)
+        verdict = self._policy.classify(state, on_end=on_end)
+        if verdict in (Verdict.FINISH, Verdict.RAISE) or self.may_resend(end):
+            return verdict
+        is_end = isinstance(end.error, StreamEnded) and self._on_end is None
+        return Verdict.FINISH if is_end else Verdict.RAISE
+
+    def may_resend(self, end: End) -> bool:
+        """Whether sending the request again cannot do twice what was asked once."""
+        is_idempotent = end.method not in _NOT_IDEMPOTENT
+        if self._resend or is_idempotent or not end.acted:
+            return True
+        if self._received_id and is_sendable(self._received_id):
+            return True
+        return end.error.status in _ASKED_FOR_AGAIN and not end.has_acted
+
+
+def _exhausted(last: StreamError) -> ReconnectionExhausted:
+    attempts = "1 attempt" if last.attempts == 1 else f"{last.attempts} attempts"
+    error = ReconnectionExhausted(
+        f"gave up after {attempts} without progress; the last one: {last}",
+        url=last.url,
+        status=last.status,
+        headers=last.headers,
+        body=last.body,
+        attempts=last.attempts,
+    )
+    error.__cause__ = last
+    return error

@@ -1,0 +1,353 @@
+"""The subscription's state machine: facts in, the next state out.
+
+                   answered (an event stream)
+    CONNECTING ──────────────────────────────> OPEN
+      ^  ^  │ failed, answered otherwise         │
+      │  │  v                                    │ ended, failed
+      │  WAITING <───────────────────────────────┤
+      └──────────────────────────────────────────┘ interrupted
+    from each: CLOSED, by 204, ``close``, or an error that is raised
+
+Pure: no socket, clock, thread or log. Times are handed in: ``now`` is monotonic
+seconds, ``wall`` POSIX seconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.core import lifecycle as told
+from reconnecting_sse.core.answer import refusal
+from reconnecting_sse.core.callers import ask
+from reconnecting_sse.core.cursor import is_sendable
+from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
+from reconnecting_sse.core.errors import (
+    EventTooLarge,
+    StreamEnded,
+    StreamError,
+    StreamInterrupted,
+    redacted,
+)
+from reconnecting_sse.core.reconnection import End, Failure, Reconnection, Wait
+from reconnecting_sse.core.stats import Counters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse.core.answer import Answer
+    from reconnecting_sse.core.idle import AdaptiveIdleTimeout
+    from reconnecting_sse.core.policy import ReconnectPolicy
+
+NO_CONTENT = 204
+
+UNSENDABLE = "the last event ID has a control character: no header can carry it"
+ELSEWHERE = "the response resumes at another position than the one asked for"
+
+
+class State(StrEnum):
+    """Where a source is in its life."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
+class StreamSession:
+    """Decides what a subscription does next. One owner, not thread-safe.
+
+    Attributes:
+        state: Where the subscription is.
+        last_event_id: The ID of the last event handed over; the owner stores it here.
+        retry_ms: The server's ``retry`` in milliseconds, or None.
+        wake_at: While waiting, the moment at which the next attempt is due.
+        error: What ended the subscription, where an error did.
+        counters: What happened so far.
+    """
+
+    def __init__(
+        self,
+        policy: ReconnectPolicy,
+        *,
+        url: str,
+        method: str = "GET",
+        last_event_id: str = "",
+        on_end: str | None = None,
+        resend: bool = False,
+        max_event_bytes: int | None = MAX_EVENT_BYTES,
+        on_comment: Callable[[str], object] | None = None,
+        gap_headers: Sequence[str] = (),
+        idle: AdaptiveIdleTimeout | None = None,
+    ) -> None:
+        self.state = State.CONNECTING
+        self.last_event_id = last_event_id
+        self.retry_ms: int | None = None
+        self.wake_at = 0.0
+        self.error: BaseException | None = None
+        self.counters = Counters()
+        self._url = redacted(url)
+        self._longest_retry_after = policy.retry_bounds[1]
+        self._max_event_bytes = max_event_bytes
+        self._on_comment = on_comment
+        self._gap_headers = tuple(name.lower() for name in gap_headers)
+        self._adaptive = idle
+        self._method = method.upper()
+        self._reconnection = Reconnection(
+            policy, method=method, on_end=on_end, resend=resend
+        )
+        self._decoder = EventStreamDecoder(last_event_id)
+        self._events_handed_out = 0
+        self._unsendable = ""
+        self._asked_for = ""
+        self._last_error: StreamError | None = None
+        self._notices: list[told.Lifecycle] = []
+
+    @property
+    def idle_timeout(self) -> float | None:
+        """The idle timeout that was learnt, or None where it is fixed."""
+        return None if self._adaptive is None else self._adaptive.seconds
+
+    def listening(self, now: float) -> float:
+        """A read begins; the silence that is healthy, as far as it was learnt."""
+        assert self._adaptive is not None
+        self._adaptive.listening(now)
+        return self._adaptive.seconds
+
+    # ------------------------------------------------------------------ attempts
+
+    def connecting(self, now: float) -> told.Attempt:
+        """An attempt begins, with the last event ID that it may send."""
+        cursor, number = self.last_event_id, self._reconnection.attempting(now)
+        self._tell(told.Connecting(url=self._url, attempt=number, last_event_id=cursor))
+        if not is_sendable(cursor):
+            if cursor != self._unsendable:
+                self._unsendable = cursor
+                self.gap(UNSENDABLE)
+            cursor = ""
+        self._asked_for = cursor
+        return told.Attempt(number, cursor, self._last_error)
+
+    def gap(self, reason: str, resumed_after: str | None = None) -> None:
+        """Events may have been missed."""
+        self._tell(
+            told.Gap(
+                url=self._url,
+                reason=reason,
+                asked_for=self.last_event_id,
+                resumed_after=resumed_after,
+            )
+        )
+
+    def answered(self, answer: Answer, now: float, wall: float) -> None:
+        """The attempt got a response."""
+        self._method = answer.method or self._method
+        if answer.is_event_stream:
+            self._open(answer, now)
+        elif answer.status == NO_CONTENT:
+            self._finish("no content")
+        else:
+            self._lost(
+                End(
+                    refusal(answer, self._url),
+                    now,
+                    self.retry_ms,
+                    self._method,
+                    answer.retry_after(wall, self._longest_retry_after),
+                    has_acted=answer.has_acted,
+                )
+            )
+
+    def failed(self, failure: Failure, now: float) -> None:
+        """The attempt, or the open connection, came to an error."""
+        if failure.silent and self._adaptive is not None:
+            self._adaptive.expired()
+        self._method = failure.method or self._method
+        error = self._overflow() or failure.error
+        self._lost(End(error, now, self.retry_ms, self._method, acted=failure.acted))
+
+    def _open(self, answer: Answer, now: float) -> None:
+        self.state = State.OPEN
+        self.counters.connections += 1
+        self.counters.last_byte_at = now
+        self._decoder = EventStreamDecoder(
+            self.last_event_id,
+            max_event_bytes=self._max_event_bytes,
+            on_comment=self._on_comment and self._comment,
+        )
+        self._tell(told.Opened(url=self._url, status=answer.status))
+        resumed_after = answer.position(self._gap_headers)
+        if self._asked_for and resumed_after not in (None, self._asked_for):
+            self.gap(ELSEWHERE, resumed_after)
+        recovery = self._reconnection.opened(now, self.last_event_id)
+        if recovery is not None:
+            attempts, downtime = recovery
+            self._tell(
+                told.Recovered(
+                    url=self._url,
+                    attempts=attempts,
+                    downtime=downtime,
+                    last_event_id=self.last_event_id,
+                )
+            )
+
+    # ------------------------------------------------------------------ the stream
+
+    def receive(self, chunk: bytes, now: float) -> list[ServerSentEvent]:
+        """The events that ``chunk`` completes, to be handed over in this order."""
+        decoder, counters = self._decoder, self.counters
+        counters.bytes += len(chunk)
+        counters.last_byte_at = now
+        if self._adaptive is not None:
+            self._adaptive.arrived(now)
+        try:
+            events = decoder.feed(chunk)
+        except EventTooLarge as error:
+            self.failed(Failure(error, acted=True), now)
+            return []
+        self._events_handed_out = len(events)
+        if decoder.retry_ms is not None:
+            self.retry_ms = decoder.retry_ms
+        return events
+
+    def _comment(self, text: str) -> None:
+        assert self._on_comment is not None
+        ask(self._on_comment, text)
+
+    def handed_over(self, now: float) -> None:
+        """All events of the last chunk were handed over: ID-only blocks count now."""
+        if self.state is not State.OPEN:  # its chunk was never decoded to the end
+            return
+        self.last_event_id = self._decoder.last_event_id
+        events, self._events_handed_out = self._events_handed_out, 0
+        self._reconnection.received(events, self.last_event_id)
+        if self._decoder.has_overflowed:
+            self.ended(now)  # with the event that was too large, not cleanly
+
+    def ended(self, now: float) -> None:
+        """The body came to its proper end."""
+        error = StreamEnded(
+            f"the server ended the stream of {self._url}", url=self._url
+        )
+        self.failed(Failure(error, acted=True), now)
+
+    def _overflow(self) -> EventTooLarge | None:
+        """The event that grew too large after the last ones that were handed over."""
+        if self.state is State.OPEN:
+            try:
+                self._decoder.feed(b"")
+            except EventTooLarge as error:
+                return EventTooLarge(f"{self._url}: {error}", url=self._url)
+        return None
+
+    # ------------------------------------------------------------------ from outside
+
+    def woke(self) -> None:
+        """A wait is over."""
+        if self.state is State.WAITING:
+            self.state = State.CONNECTING
+
+    def interrupted(self, cause: str, now: float, *, method: str | None) -> None:
+        """A call was broken off from outside, by cancellation or a signal.
+
+        Nobody failed: the next attempt is due at once, a wait goes on where it was.
+        Unless it would do twice what was asked once: then it is over.
+
+        Args:
+            cause: What broke it off.
+            now: When.
+            method: What the server may have acted on already; None for nothing.
+        """
+        if method is not None and self.state in (State.CONNECTING, State.OPEN):
+            error = StreamInterrupted(
+                f"{cause} broke off the {method} to {self._url}; it is not sent again,"
+                " as the server may have acted on it: pass resend=True if it may be",
+                url=self._url,
+            )
+            end = End(error, now, self.retry_ms, method)
+            if not self._reconnection.may_resend(end):
+                self._fail(error)
+                return
+        if self.state is State.OPEN:
+            self.renewed(cause, now)
+
+    def renewed(self, cause: str, now: float) -> None:
+        """The connection was given up for another one, which is due at once."""
+        if self.state is State.OPEN:
+            self._reconnection.rate(now, self.last_event_id)
+            self._count(cause)
+            self._tell(told.Dropped(url=self._url, cause=cause))
+        self.state = State.CONNECTING
+
+    def raised(self, error: BaseException) -> None:
+        """The caller's own code raised: the subscription ends with that."""
+        if self.state is State.CLOSED:
+            self.error = error
+        else:
+            self._fail(error)
+
+    def close(self, reason: str) -> None:
+        """The caller is done: nothing follows."""
+        if self.state is not State.CLOSED:
+            self._finish(reason)
+
+    def take_notices(self) -> list[told.Lifecycle]:
+        """What happened since the last call, in order."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    # ------------------------------------------------------------------ ends
+
+    def _lost(self, end: End) -> None:
+        following = self._reconnection.decide(end, self.last_event_id)
+        if following is None:
+            self._finish("ended")
+        elif isinstance(following, Wait):
+            self._wait(end, following)
+        else:
+            self._fail(following)
+
+    def _wait(self, end: End, wait: Wait) -> None:
+        error, cause = end.error, type(end.error).__name__
+        self._last_error = _without_frames(error)
+        self.state = State.WAITING
+        self.wake_at = end.now + wait.delay
+        self._count(cause)
+        self._tell(
+            told.Dropped(
+                url=self._url, cause=cause, error=str(error), status=error.status
+            )
+        )
+        self._tell(
+            told.Waiting(
+                url=self._url, delay=wait.delay, attempt=wait.attempt, cause=cause
+            )
+        )
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = error
+        # A stranger's error may say anything: its name is enough.
+        message = str(error) if isinstance(error, StreamError) else None
+        self._finish(type(error).__name__, message)
+
+    def _finish(self, reason: str, error: str | None = None) -> None:
+        self.state = State.CLOSED
+        self._tell(told.Closed(url=self._url, reason=reason, error=error))
+
+    def _count(self, cause: str) -> None:
+        reconnects = self.counters.reconnects
+        reconnects[cause] = reconnects.get(cause, 0) + 1
+
+    def _tell(self, fact: told.Lifecycle) -> None:
+        self._notices.append(fact)
+
+
+def _without_frames(error: StreamError) -> StreamError:
+    """The error, to be kept: its tracebacks would hold the reader and his socket."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error

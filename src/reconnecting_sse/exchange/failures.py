@@ -1,0 +1,90 @@
+"""Wire errors as errors of this package, in one place."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+
+import httpxr
+
+from reconnecting_sse.core.errors import (
+    CertificateRejected,
+    ConnectionFailed,
+    StreamError,
+    StreamInterrupted,
+    UnexpectedStatus,
+    redacted,
+)
+from reconnecting_sse.core.reconnection import Failure
+
+PERMANENT = (httpxr.UnsupportedProtocol, httpxr.LocalProtocolError)
+"""Wire errors that say the request itself is wrong: another attempt cannot help."""
+
+_BEFORE_SENDING = (
+    httpxr.ConnectError,
+    httpxr.ConnectTimeout,
+    httpxr.PoolTimeout,
+    httpxr.ProxyError,
+    # what a transport that is not ours may let through
+    ConnectionRefusedError,
+    socket.gaierror,
+    ssl.SSLCertVerificationError,
+)
+_URL = re.compile(r"\w+://\S+")
+_NOT_THE_CLIENTS_TLS = (
+    " (the client's own verify= and cert= cannot be read back, so they were not"
+    " used: pass a transport of this package to the client)"
+)
+
+
+def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> Failure:
+    """An attempt that got no usable response."""
+    kind: type[StreamError] = ConnectionFailed
+    if _is_caused_by(error, ssl.SSLCertVerificationError):
+        kind = CertificateRejected
+    status = getattr(error, "status", None)  # a proxy's, where one refused
+    if status is not None:
+        kind = UnexpectedStatus
+    hint = _tls_hint(error, substituted=substituted)
+    message = f"{redacted(url)}: {_described(error)}{hint}"
+    failure = kind(message, url=url, status=status)
+    failure.__cause__ = error
+    acted = not any(_is_caused_by(error, harmless) for harmless in _BEFORE_SENDING)
+    return Failure(failure, acted)
+
+
+def cut_stream(error: httpxr.HTTPError, url: str) -> Failure:
+    """An open stream that broke off."""
+    failure = StreamInterrupted(
+        f"the stream of {redacted(url)} was interrupted: {_described(error)}", url=url
+    )
+    failure.__cause__ = error
+    return Failure(failure, acted=True, silent=isinstance(error, httpxr.ReadTimeout))
+
+
+def explain(error: httpxr.ConnectError, *, substituted: bool) -> None:
+    """Raise the same error with a hint, where there is one to give."""
+    hint = _tls_hint(error, substituted=substituted)
+    if hint:
+        raise type(error)(f"{error}{hint}") from error
+
+
+def _tls_hint(error: httpxr.HTTPError, *, substituted: bool) -> str:
+    is_tls = _is_caused_by(error, ssl.SSLError)
+    return _NOT_THE_CLIENTS_TLS if substituted and is_tls else ""
+
+
+def _described(error: BaseException) -> str:
+    # What quotes a URL may quote a secret; what quotes a server may forge a log line.
+    text = _URL.sub(lambda url: redacted(url[0]), str(error))
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,179 @@
+"""The request for a stream, as the caller describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import httpxr
+
+from reconnecting_sse.core.errors import redacted
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.lifecycle import Attempt
+
+    Prepare = Callable[["StreamRequest", Attempt], Any]
+
+Fields = list[tuple[bytes, bytes]]
+
+_STREAM_DEFAULTS = (
+    (b"Accept", b"text/event-stream"),
+    (b"Cache-Control", b"no-cache"),
+)
+_CURSOR = b"Last-Event-ID"
+_BODY_KEYWORDS = ("content", "data", "files", "json")
+
+
+class _Inherit:
+    """Says that the client's own ``auth`` is to be used."""
+
+    def __repr__(self) -> str:
+        return "INHERIT"
+
+
+INHERIT = _Inherit()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StreamRequest:
+    """A request about to be sent, in the terms of ``connect_sse``; immutable.
+
+    What ``prepare`` gets, and gives back: ``dataclasses.replace`` makes another of it,
+    and so do ``with_headers`` and ``with_params``.
+
+    Attributes:
+        headers: The caller's, and ``Last-Event-ID``; the client's come below them.
+        params: What follows the URL's own query and the client's.
+        auth: What ``auth=`` was; without one the client's own is used.
+        body: ``content``, ``data``, ``files`` or ``json``, where there is one.
+        defaults: The headers that are sent unless the caller gives them.
+    """
+
+    method: str
+    url: str
+    headers: Any = None
+    params: Any = None
+    cookies: Any = None
+    auth: Any = INHERIT
+    follow_redirects: bool = True
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS
+
+    def __repr__(self) -> str:
+        # The rest may hold secrets, and what is not shown cannot be logged.
+        return f"<StreamRequest {self.method} {redacted(self.url)}>"
+
+    def with_headers(self, headers: Mapping[str, str]) -> StreamRequest:
+        """The same request, with these headers in the place of its own by name."""
+        fields = merged(fields_of(self.headers), fields_of(headers))
+        return replace(self, headers=httpxr.Headers(cast("Any", fields)))
+
+    def with_params(self, params: Mapping[str, str]) -> StreamRequest:
+        """The same request, with these parameters in the place of its own by name."""
+        given = httpxr.QueryParams(self.params or ()).multi_items()
+        kept = [pair for pair in given if pair[0] not in params]
+        url: Any = httpxr.URL(self.url)
+        for name in params:
+            if name in url.params:
+                url = url.copy_remove_param(name)
+        return replace(self, url=str(url), params=[*kept, *params.items()])
+
+
+def cursor_in(fields: Fields) -> str | None:
+    """The last event ID among the headers, or None."""
+    given = [value for name, value in fields if name.lower() == _CURSOR.lower()]
+    return text_of(given[-1]) if given else None
+
+
+def resuming(
+    request: StreamRequest, last_event_id: str, below: Fields
+) -> StreamRequest:
+    """The request, asking for what follows the ID; for an empty one, for all.
+
+    Args:
+        request: The caller's.
+        last_event_id: The ID.
+        below: The client's headers: a last event ID among them was only the start.
+    """
+    fields = [p for p in fields_of(request.headers) if p[0].lower() != _CURSOR.lower()]
+    if last_event_id or cursor_in(below) is not None:
+        fields.append((_CURSOR, last_event_id.encode()))
+    return replace(request, headers=httpxr.Headers(cast("Any", fields)))
+
+
+def resume_with_query(name: str) -> Prepare:
+    """For ``prepare=``: the last event ID goes into the query parameter ``name``, too.
+
+    For servers that resume by it, such as Mercure with "lastEventID". While there is
+    no ID the URL stays as it is, whatever start it names.
+    """
+
+    def prepare(request: StreamRequest, attempt: Attempt) -> StreamRequest:
+        if not attempt.last_event_id:
+            return request
+        return request.with_params({name: attempt.last_event_id})
+
+    return prepare
+
+
+def request_of(method: str, url: str, keywords: Mapping[str, Any]) -> StreamRequest:
+    """The request that ``connect_sse(client, method, url, **keywords)`` describes.
+
+    Raises:
+        TypeError: A keyword that no request has.
+    """
+    left = dict(keywords)
+    body = {name: left.pop(name) for name in _BODY_KEYWORDS if name in left}
+    request = StreamRequest(
+        method=method.upper(),
+        url=str(url),
+        headers=left.pop("headers", None),
+        params=left.pop("params", None),
+        cookies=left.pop("cookies", None),
+        auth=left.pop("auth", INHERIT),
+        follow_redirects=left.pop("follow_redirects", True),
+        extensions=left.pop("extensions", None) or {},
+        body={name: value for name, value in body.items() if value is not None},
+    )
+    if left:
+        raise TypeError(f"unexpected keyword arguments: {', '.join(sorted(left))}")
+    return request
+
+
+def fields_of(headers: Any) -> Fields:
+    """Headers in any form that httpxr takes, and in those it silently drops."""
+    if headers is None:
+        return []
+    if isinstance(headers, httpxr.Headers):
+        return headers.raw
+    pairs: Iterable[tuple[Any, Any]]
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return [(_encoded(name), _encoded(value)) for name, value in pairs]
+
+
+def _encoded(text: Any) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    if text is None:
+        raise TypeError("a header's value is None; leave the header out instead")
+    return str(text).encode()
+
+
+def text_of(value: bytes) -> str:
+    """A header's value as text: UTF-8 as httpxr sends it, else Latin-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def merged(*layers: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """The layers as one: a later layer replaces an earlier one's fields by name."""
+    result: Fields = []
+    for layer in layers:
+        fields = list(layer)
+        names = {name.lower() for name, _ in fields}
+        result = [pair for pair in result if pair[0].lower() not in names] + fields
+    return result

@@ -1,0 +1,330 @@
+"""``ReconnectingEventSource``: what its users hold, over the parts that do the work."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from operator import length_hint
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from reconnecting_sse.core.decoder import MAX_EVENT_BYTES
+from reconnecting_sse.core.documents import (
+    AsyncJSONIterator,
+    JSONDocuments,
+    JSONIterator,
+)
+from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.session import State, StreamSession
+from reconnecting_sse.core.stats import StreamStats
+from reconnecting_sse.exchange.client import Transports, is_async
+from reconnecting_sse.exchange.hop import with_base
+from reconnecting_sse.exchange.request import INHERIT, request_of
+from reconnecting_sse.subscription import log
+from reconnecting_sse.subscription.checks import GapWatch, check_of
+from reconnecting_sse.subscription.drivers import AsyncEvents, Events, Subscription
+from reconnecting_sse.subscription.effects import Effects
+from reconnecting_sse.subscription.options import (
+    check_body,
+    check_plain,
+    check_prepare,
+    event_bytes_of,
+    idle_of,
+    initial_id,
+    one_policy,
+    seconds_of,
+)
+from reconnecting_sse.subscription.wire import AsyncWire, SyncWire
+from reconnecting_sse.transports.abort import AbortSignal
+from reconnecting_sse.transports.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from typing import Self
+
+    import httpxr
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse.core.lifecycle import Gap, Lifecycle
+    from reconnecting_sse.core.policy import ReconnectPolicy
+    from reconnecting_sse.core.strategies import (
+        RetryStrategy,
+        StopStrategy,
+        WaitStrategy,
+    )
+    from reconnecting_sse.exchange.request import Prepare
+
+
+class ReconnectingEventSource:
+    """A subscription: the events of a stream, across every way it can fail.
+
+    Nothing happens until it is iterated, by ``iter_sse()`` with an ``httpxr.Client``
+    or by ``aiter_sse()`` with an ``httpxr.AsyncClient``. Events come in order, each
+    once per connection; after a drop the request is sent again with the
+    ``Last-Event-ID`` of the last event that the caller was handed.
+
+    ``close()``, and reading the properties, is safe from any thread or signal handler;
+    iterating belongs to one thread or task at a time.
+
+    Args:
+        client: Its headers, cookies, auth, params, base URL and hooks are used, as
+            they are at each attempt.
+        method: The request's method.
+        url: The request's URL.
+        headers: Replace the client's by name.
+        params: Follow the URL's own query and the client's.
+        json: The request's body, sent with every attempt.
+        data: As ``json``, form-encoded.
+        content: As ``json``, bytes or str as they are.
+        cookies: Sent beside the client's.
+        auth: Instead of the client's; None is without.
+        follow_redirects: At most 10 each attempt, from the original URL again.
+        last_event_id: The ID to resume after on the first attempt.
+        prepare: Called before every attempt with the ``StreamRequest`` about to be
+            sent and the ``Attempt``; returns the request to send. May be a coroutine
+            function with an ``AsyncClient``.
+        policy: When to reconnect; or ``wait``, ``stop``, ``retry`` directly.
+        wait: A tenacity wait strategy.
+        stop: A tenacity stop strategy.
+        retry: A tenacity retry strategy.
+        on_end: What a clean end of the body means; default: "reconnect", but
+            "finish" for POST and PATCH.
+        resend: Whether a POST or PATCH may be sent again although the server may have
+            acted on it.
+        until: Ends the iteration after the first event that it accepts.
+        connect_timeout: Seconds until the connection stands.
+        header_timeout: Seconds from then until the response's headers are complete.
+        idle_timeout: Seconds of silence after which the connection counts as lost;
+            "adaptive" learns from the stream: three times its longest silences, at
+            least 10 and at most 300 seconds.
+        max_event_bytes: The largest event that is accepted; None lifts the limit.
+        on_comment: Called with each comment's text: heartbeats, most of the time.
+        on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
+        on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
+            also says where that shows.
+        logger: A structlog logger, or one of the standard library's, instead of the
+            default one.
+
+    Raises:
+        TypeError: The client is no httpxr client, ``policy`` came together with a
+            strategy, the body cannot be sent twice, or a keyword is of a wrong type.
+        ValueError: The last event ID is one that no event can have, or was given twice
+            with different values; or a keyword's value has no meaning.
+    """
+
+    def __init__(
+        self,
+        client: httpxr.Client | httpxr.AsyncClient,
+        method: str,
+        url: str,
+        *,
+        # the request
+        headers: Any = None,
+        params: Any = None,
+        json: Any = None,
+        data: Any = None,
+        content: bytes | str | None = None,
+        cookies: Any = None,
+        auth: Any = INHERIT,
+        follow_redirects: bool = True,
+        last_event_id: str | None = None,
+        prepare: Prepare | None = None,
+        # reconnecting
+        policy: ReconnectPolicy | None = None,
+        wait: WaitStrategy | None = None,
+        stop: StopStrategy | None = None,
+        retry: RetryStrategy | None = None,
+        on_end: Literal["reconnect", "finish"] | None = None,
+        resend: bool = False,
+        until: Callable[[ServerSentEvent], object] | None = None,
+        # limits
+        connect_timeout: float | None = 10.0,
+        header_timeout: float | None = 30.0,
+        idle_timeout: float | Literal["adaptive"] | None = 300.0,
+        max_event_bytes: int | None = MAX_EVENT_BYTES,
+        # being seen
+        on_comment: Callable[[str], object] | None = None,
+        on_lifecycle: Callable[[Lifecycle], object] | None = None,
+        on_gap: Callable[[Gap], object] | GapWatch | None = None,
+        logger: Any = None,
+    ) -> None:
+        self._is_async = is_async(client)
+        self._method = method
+        self._url = with_base(str(url), client.base_url)
+        check_body(json=json, data=data, content=content)
+        check_prepare(prepare, is_async=self._is_async)
+        request = request_of(
+            method,
+            url,
+            {
+                "headers": headers,
+                "params": params,
+                "json": json,
+                "data": data,
+                "content": content,
+                "cookies": cookies,
+                "follow_redirects": follow_redirects,
+                "auth": auth,
+            },
+        )
+        if on_end not in (None, "reconnect", "finish"):
+            raise ValueError(f'on_end= is "reconnect" or "finish", not {on_end!r}')
+        check_plain(until=until, on_comment=on_comment, on_lifecycle=on_lifecycle)
+        check_plain(on_gap=on_gap)
+        gaps = GapWatch(on_gap) if callable(on_gap) else on_gap
+        adaptive, silence = idle_of(idle_timeout)
+        self._session = StreamSession(
+            one_policy(policy, wait=wait, stop=stop, retry=retry),
+            url=self._url,
+            method=method,
+            last_event_id=initial_id(last_event_id, request, client),
+            on_end=on_end,
+            resend=resend,
+            max_event_bytes=event_bytes_of(max_event_bytes),
+            on_comment=on_comment,
+            gap_headers=gaps.headers if gaps else (),
+            idle=adaptive,
+        )
+        signal = AbortSignal()
+        timeouts = Timeouts(
+            seconds_of("connect_timeout", connect_timeout),
+            seconds_of("header_timeout", header_timeout),
+            seconds_of("idle_timeout", silence),
+        )
+        effects = Effects(
+            client=client,
+            transports=Transports(client),
+            request=request,
+            prepare=prepare,
+            url=self._url,
+            timeout=timeouts.as_extension(),
+            logger=log.logger_of(logger),
+            signal=signal,
+            listeners=[
+                *([on_lifecycle] if on_lifecycle else []),
+                *([gaps.hear] if gaps else []),
+            ],
+        )
+        self._wire = AsyncWire(effects) if self._is_async else SyncWire(effects)
+        check = check_of(until, gaps.is_gap if gaps else None)
+        self._subscription = Subscription(self._session, self._wire, signal, check)
+        done = partial(self._subscription.end, "done")
+        self._documents = JSONDocuments("event", done)
+
+    # ------------------------------------------------------------------ iterating
+
+    def iter_sse(self) -> Iterator[ServerSentEvent]:
+        """The events; iterating again, or another iterator, goes on after the last.
+
+        Raises:
+            TypeError: The client is an ``AsyncClient``.
+            SSEError: When iterated: the subscription is over, and why.
+            RuntimeError: When iterated: another thread is reading already.
+        """
+        self._check_face(is_async=False, instead="aiter_sse")
+        return Events(self._subscription)
+
+    def aiter_sse(self) -> AsyncIterator[ServerSentEvent]:
+        """As ``iter_sse``, on the async face."""
+        self._check_face(is_async=True, instead="iter_sse")
+        return AsyncEvents(self._subscription)
+
+    def iter_json(self) -> Iterator[Any]:
+        """Each event's data as JSON; ``[DONE]`` ends the subscription.
+
+        Raises:
+            json.JSONDecodeError: When iterated: data is not JSON; it says which.
+        """
+        self._check_face(is_async=False, instead="aiter_json")
+        return JSONIterator(Events(self._subscription), self._documents)
+
+    def aiter_json(self) -> AsyncIterator[Any]:
+        """As ``iter_json``, on the async face."""
+        self._check_face(is_async=True, instead="iter_json")
+        return AsyncJSONIterator(AsyncEvents(self._subscription), self._documents)
+
+    def _check_face(self, *, is_async: bool, instead: str) -> None:
+        if self._is_async is not is_async:
+            kind = "AsyncClient" if self._is_async else "Client"
+            raise TypeError(f"the client is an httpxr.{kind}: use {instead}()")
+
+    # ------------------------------------------------------------------ stopping
+
+    def close(self) -> None:
+        """End the subscription; whoever is blocked in it is released within 100 ms.
+
+        Takes no lock, logs nothing, and may be called on either face, from any thread
+        or signal handler, any number of times.
+        """
+        self._subscription.end("closed")
+
+    async def aclose(self) -> None:
+        """As ``close()``, and wait until the socket is gone."""
+        self.close()
+        if isinstance(self._wire, AsyncWire):
+            await self._wire.adrop()
+        else:
+            self._wire.drop()
+        self._subscription.finish()
+
+    def __enter__(self) -> Self:
+        self._check_face(is_async=False, instead="async with")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._wire.drop()
+        self._subscription.finish()
+
+    async def __aenter__(self) -> Self:
+        self._check_face(is_async=True, instead="with")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def reconnect(self) -> None:
+        """Give up this connection and open the next at once, from the cursor.
+
+        No error and no wait; events already decoded are handed over first. May be
+        called from any thread or signal handler, also while waiting for an attempt.
+        """
+        self._subscription.renew()
+
+    # ------------------------------------------------------------------ being seen
+
+    @property
+    def state(self) -> State:
+        """``connecting``, ``open``, ``waiting`` or ``closed``."""
+        return State.CLOSED if self._subscription.stop else self._session.state
+
+    @property
+    def last_event_id(self) -> str:
+        """The ID that the next attempt would resume after."""
+        return self._session.last_event_id
+
+    @property
+    def retry(self) -> int | None:
+        """The server's last valid ``retry`` in milliseconds, or None."""
+        return self._session.retry_ms
+
+    @property
+    def response(self) -> httpxr.Response | None:
+        """The last attempt's response, or None before the first."""
+        return self._wire.response
+
+    @property
+    def stats(self) -> StreamStats:
+        """What happened so far: a snapshot."""
+        counters, here = self._session.counters, self._subscription
+        last = counters.last_byte_at
+        return StreamStats(
+            connections=counters.connections,
+            reconnects=MappingProxyType(dict(counters.reconnects)),
+            events=counters.events - here.discarded - length_hint(here.pending),
+            bytes=counters.bytes,
+            last_byte_age=None if last is None else time.monotonic() - last,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {redacted(self._url)} {self.state}>"

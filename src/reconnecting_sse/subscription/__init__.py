@@ -1,0 +1,1 @@
+"""The core's loop, driven: the calls that it asks for, made on either face."""

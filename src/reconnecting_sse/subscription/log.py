@@ -1,0 +1,61 @@
+"""Where the log goes when the caller does not say."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.lifecycle import Lifecycle
+
+NAME = "reconnecting_sse"
+
+
+def logger_of(given: Any) -> Any:
+    """The logger that the caller gave, as one that takes keywords; else the default.
+
+    Raises:
+        TypeError: It is no logger.
+    """
+    if given is None:
+        return default_logger()
+    if issubclass(type(given), logging.Logger):  # not what only says that it is one
+        return _wrapped(given)
+    is_adapter = type(given) is logging.LoggerAdapter  # takes no keywords
+    if is_adapter or not callable(getattr(given, "info", None)):
+        raise TypeError(
+            "logger= is a structlog logger, or a plain one of the standard library's,"
+            f" not {given!r}"
+        )
+    return given
+
+
+def default_logger() -> Any:
+    """structlog's own where the application configured it, else the standard library's.
+
+    The latter is silent below WARNING until the application configures logging; it
+    never prints to stdout and never touches structlog's global configuration.
+    """
+    if structlog.is_configured():
+        return structlog.get_logger(NAME)
+    return _wrapped(logging.getLogger(NAME))
+
+
+def _wrapped(logger: Any) -> Any:
+    return structlog.wrap_logger(
+        logger,
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        context_class=dict,
+        cache_logger_on_first_use=False,
+    )
+
+
+def write(logger: Any, fact: Lifecycle) -> None:
+    """Log one fact under its static name, at its level."""
+    getattr(logger, fact.level)(fact.name, **fact.keywords())

@@ -1,0 +1,118 @@
+"""The blocking wire: one connection per request, closed with its response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import httpxr
+
+from reconnecting_sse.transports.abort import ABORT
+from reconnecting_sse.transports.http1.message import Message
+from reconnecting_sse.transports.settings import Settings
+from reconnecting_sse.transports.timeouts import Timeouts
+from reconnecting_sse.transports.urllib3_body import SocketBody
+from reconnecting_sse.transports.urllib3_connection import Connection
+from reconnecting_sse.transports.urllib3_errors import Stage, WireErrors
+from reconnecting_sse.transports.urllib3_sockets import Release
+
+if TYPE_CHECKING:
+    from reconnecting_sse.transports.http1.response import LiveResponse
+    from reconnecting_sse.transports.ways.proxy import ProxyTypes
+    from reconnecting_sse.transports.ways.trust import Certificate, StrPath, Verify
+
+
+class StreamingTransport(httpxr.BaseTransport):
+    """A transport for ``httpxr.Client`` whose responses arrive live.
+
+    Each request gets its own connection, which is closed at the end of the response's
+    body, or with it. Nothing is retried and no redirect followed here. Threads may
+    share one transport; a forked process may go on using it. The environment is not
+    read. Files are, when they are first needed.
+
+    Args:
+        verify: True trusts the system's certificate authorities, a path those in that
+            file or directory, False anyone. A context is used as it is.
+        cert: The client certificate: a PEM file with its key, or (certificate, key),
+            or (certificate, key, password).
+        proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
+            https, socks5 or socks5h (the last leaves names to the proxy).
+        uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+
+    Raises:
+        ValueError: The arguments do not fit together, or name no proxy.
+        ImportError: A SOCKS proxy needs the extra ``socks``.
+    """
+
+    is_live: ClassVar[bool] = True
+    """It decodes, obeys its timeouts, and can be aborted: no adapter is needed."""
+
+    def __init__(
+        self,
+        *,
+        verify: Verify = True,
+        cert: Certificate | None = None,
+        proxy: ProxyTypes | None = None,
+        uds: StrPath | None = None,
+    ) -> None:
+        self._settings = Settings.of(verify, cert, proxy, uds)
+
+    def handle_request(self, request: httpxr.Request) -> httpxr.Response:
+        """Send the request and return as soon as the response's head is complete.
+
+        Raises:
+            httpxr.LocalProtocolError: The request cannot be sent as it is.
+            httpxr.UnsupportedProtocol: The URL is neither http nor https.
+            httpxr.ProxyError: The proxy does not open the way.
+            httpxr.TransportError: The exchange failed on the way.
+            ValueError: A certificate's file cannot be loaded.
+        """
+        route = self._settings.route(request.url)
+        message = Message.of(request, route).with_body(_content(request))
+        contexts = self._settings.trust.contexts(route)
+        timeouts = Timeouts.of(request)
+        release = Release()
+        # httpxr's stubs do not know the attribute.
+        signal = cast("Any", request).extensions.get(ABORT)
+        if signal is not None:
+            signal.attach(release)
+        connection = Connection(route, contexts, timeouts, release)
+        errors = WireErrors(connection)
+        try:
+            response = _exchange(connection, errors, request.method, message)
+            body = SocketBody(connection, response, errors, timeouts.read)
+        except BaseException:
+            connection.close()
+            raise
+        return body.as_response(request)
+
+    def close(self) -> None:
+        """Nothing is shared between requests: open responses stay open."""
+
+
+def _content(request: httpxr.Request) -> bytes:
+    try:
+        return request.content
+    except httpxr.RequestNotRead:
+        pass
+    try:
+        return request.read()
+    except AttributeError as error:
+        raise TypeError(
+            "this request's body cannot be read here; give bytes or a sync iterator"
+        ) from error
+
+
+def _exchange(
+    connection: Connection, errors: WireErrors, method: str, message: bytes
+) -> LiveResponse:
+    with errors.mapped(Stage.CONNECTING):
+        connection.connect()
+    with errors.mapped(Stage.SENDING):
+        refusal = connection.send_or_be_refused(message)
+    try:
+        with errors.mapped(Stage.WAITING):
+            return connection.answer(method)
+    except httpxr.TransportError as error:
+        if refusal is None or isinstance(error, httpxr.ProxyError):
+            raise
+        raise errors.of(refusal, Stage.SENDING) from refusal

@@ -1,0 +1,61 @@
+"""A request's headers as they go on the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpxr
+
+from reconnecting_sse.transports.host import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# RFC 9110, section 5.6.2: token.
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 9110, section 5.5: no control character but TAB.
+_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+# What every httpxr client sends unasked: nobody's choice, and more than is decoded.
+_HTTPXR_DEFAULT = b"gzip, deflate, br, zstd"
+
+Fields = list[tuple[bytes, bytes]]
+
+
+def check_fields(fields: Fields) -> None:
+    """Raise for a name or value that would break the message.
+
+    Raises:
+        httpxr.LocalProtocolError: It says which name.
+    """
+    for name, value in fields:
+        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+            raise httpxr.LocalProtocolError(
+                f"the header {name!r} has a character that HTTP forbids"
+                " (the value is not shown: it may be a secret)"
+            )
+
+
+def wire_headers(request: httpxr.Request, encodings: Iterable[str]) -> Fields:
+    """The fields to send: a right Host first, and only what can be decoded offered.
+
+    Raises:
+        httpxr.LocalProtocolError: A name or value that would break the message.
+    """
+    host = host_of(request.url)
+    accepted = ", ".join(encodings).encode()
+    fields: Fields = []
+    check_fields(request.headers.raw)
+    for name, value in request.headers.raw:
+        match name.lower():
+            case b"host":
+                # httpxr's own, for an IPv6 address, lacks the brackets.
+                host = host if host.startswith(b"[") else value
+            case b"accept-encoding":
+                accepted = accepted if value == _HTTPXR_DEFAULT else value
+            case b"connection":
+                pass  # one stream, one connection: not the caller's to say
+            case _:
+                fields.append((name, value.strip(b" \t")))
+    return [(b"Host", host), (b"Accept-Encoding", accepted), *fields]

@@ -1,0 +1,1 @@
+"""How a request gets to its origin: routes, proxies, TLS."""

@@ -1,0 +1,101 @@
+"""The way from here to an origin: directly, through a proxy, or through a socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import httpxr
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from reconnecting_sse.transports.ways.proxy import Proxy
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def authority(host: str, port: int) -> str:
+    """Host and port as URLs and messages show them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes, and by which hops; the texts name them in messages."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None = None
+    uds: str | None = None
+
+    @classmethod
+    def to(
+        cls, url: httpxr.URL, *, proxy: Proxy | None = None, uds: str | None = None
+    ) -> Self:
+        """The route to a URL's origin.
+
+        Raises:
+            httpxr.UnsupportedProtocol: The URL is neither http nor https.
+            httpxr.InvalidURL: It has no host.
+        """
+        if url.scheme not in _PORTS:
+            raise httpxr.UnsupportedProtocol(
+                f"the URL's scheme is {url.scheme!r}; a stream's URL begins with"
+                " http:// or https://"
+            )
+        host = cast("Any", url).raw_host.decode("ascii")  # missing from httpxr's stubs
+        if not host:
+            raise httpxr.InvalidURL("the URL has no host; write http://host/path")
+        port = _PORTS[url.scheme] if url.port is None else url.port
+        return cls(url.scheme, host, port, proxy, uds)
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether the origin speaks TLS."""
+        return self.scheme == "https"
+
+    @property
+    def needs_proxy_tls(self) -> bool:
+        """Whether the proxy itself speaks TLS."""
+        return self.proxy is not None and self.proxy.scheme == "https"
+
+    @property
+    def is_tunnelled(self) -> bool:
+        """Whether the proxy only carries bytes, and never sees the request."""
+        return self.proxy is not None and (self.needs_tls or self.proxy.is_socks)
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether the proxy itself reads the request, and passes it on."""
+        return self.proxy is not None and not self.is_tunnelled
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """What is connected to first."""
+        if self.proxy is not None:
+            return self.proxy.host, self.proxy.port
+        return self.host, self.port
+
+    @property
+    def origin(self) -> str:
+        return authority(self.host, self.port)
+
+    @property
+    def first_hop(self) -> str:
+        if self.proxy is not None:
+            return self.proxy.where
+        return self.where
+
+    @property
+    def tunnel(self) -> str:
+        return f"{self.origin} through {self.first_hop}"
+
+    @property
+    def where(self) -> str:
+        if self.proxy is not None:
+            return f"{self.origin} behind {self.proxy.where}"
+        if self.uds is not None:
+            return f"{self.origin} at the socket {self.uds}"
+        return self.origin

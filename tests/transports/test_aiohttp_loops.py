@@ -1,0 +1,135 @@
+"""An async body, and whoever else its event loop runs: or nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from contextlib import contextmanager
+
+import httpxr
+import pytest
+
+from reconnecting_sse import AsyncStreamingTransport
+from reconnecting_sse.transports.aiohttp_silence import SilenceError
+from tests.connection_harness import data_of, new_source, take_async
+from tests.raw_wire import (
+    CHUNKED,
+    EVENT,
+    PATIENCE,
+    Peer,
+    Server,
+    answering,
+    framed,
+    tls_context,
+    trusting_context,
+)
+from tests.wires import request_for
+
+
+async def opened(url, **keywords):
+    request = request_for(url, **keywords)
+    response = await AsyncStreamingTransport().handle_async_request(request)
+    return response.stream
+
+
+def hanging(**options):
+    return Server(answering(CHUNKED, framed(EVENT), then=Peer.sees_the_end), **options)
+
+
+@contextmanager
+def idle_loop():
+    """A loop that runs now and then."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@contextmanager
+def closed_loop():
+    """A loop for each run, closed after it."""
+    yield asyncio.run
+
+
+@pytest.mark.parametrize("running", [closed_loop, idle_loop])
+@pytest.mark.parametrize("close", ["close", "aclose"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_closing_where_no_loop_runs_lets_the_server_see_the_end(running, close, scheme):
+    context = tls_context() if scheme == "https" else None
+    with hanging(context=context) as server, running() as run:
+        transport = AsyncStreamingTransport(verify=trusting_context())
+        client = httpxr.AsyncClient(transport=transport)
+        source = new_source("async", server.url, client=client)
+        assert len(run(take_async(source, 1))) == 1
+        if close == "close":
+            source.close()
+        else:
+            asyncio.run(source.aclose())
+        assert server.closed.wait(PATIENCE)
+        assert source.state == "closed"
+        assert run(take_async(source)) == []
+
+
+def test_a_source_that_is_closed_from_another_threads_loop_is_released():
+    with hanging() as server:
+        source = new_source("async", server.url)
+        is_open, events = threading.Event(), []
+
+        async def read():
+            async for event in source.aiter_sse():
+                events.append(event)
+                is_open.set()
+
+        reading = threading.Thread(target=asyncio.run, args=(read(),))
+        reading.start()
+        assert is_open.wait(PATIENCE)
+        asyncio.run(source.aclose(), debug=True)
+        reading.join(PATIENCE)
+        assert not reading.is_alive()
+        assert len(data_of(events)) == 1
+
+
+def test_a_silence_that_comes_for_a_cancelled_reader_is_not_the_next_ones():
+    more = threading.Event()
+
+    def late(peer):
+        assert more.wait(PATIENCE)
+        peer.send(framed(EVENT))
+        peer.sees_the_end()
+
+    async def main():
+        body = await opened(server.url)
+        assert await body.read() == EVENT
+        reading = asyncio.create_task(body.read())
+        await asyncio.sleep(0)  # it begins, and waits
+        reading.cancel()
+        body._wire.content.set_exception(SilenceError(1))
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        more.set()
+        assert await body.read() == EVENT
+        await body.aclose()
+
+    with Server(answering(CHUNKED, framed(EVENT), then=late)) as server:
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("ending", [Peer.sees_the_end, Peer.reset])
+def test_a_read_that_fails_leaves_no_cycle_behind(ending):
+    async def main():
+        body = await opened(server.url, timeout={"read": 0.05})
+        assert await body.read() == EVENT
+        with pytest.raises(httpxr.TransportError):
+            await body.read()
+        await body.aclose()
+        gone = weakref.ref(body._wire)
+        del body
+        await asyncio.sleep(0)  # the loop lets go of what it has called
+        assert gone() is None
+
+    gc.disable()
+    try:
+        with Server(answering(CHUNKED, framed(EVENT), then=ending)) as server:
+            asyncio.run(main())
+    finally:
+        gc.enable()

@@ -1,0 +1,348 @@
+"""What a failure is called: the same class and the same words on both faces."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import ssl
+import threading
+
+import aiohttp
+import httpxr
+import pytest
+
+from reconnecting_sse.transports.aiohttp_errors import (
+    body_error,
+    connect_error,
+    head_error,
+)
+from reconnecting_sse.transports.timeouts import Timeouts
+from reconnecting_sse.transports.troubles import reason
+from reconnecting_sse.transports.urllib3_connection import Connection
+from reconnecting_sse.transports.urllib3_errors import Stage, WireErrors
+from reconnecting_sse.transports.urllib3_sockets import Release
+from reconnecting_sse.transports.ways.route import Route
+from reconnecting_sse.transports.ways.trust import Contexts
+from tests.raw_wire import (
+    CHUNKED,
+    EVENT,
+    OK,
+    PATIENCE,
+    Peer,
+    Server,
+    answering,
+    black_hole,
+    ending,
+    framed,
+    tls_context,
+    unused_port,
+)
+from tests.wires import WIRES
+
+REFUSED = (
+    "could not connect to HOST: Connection refused;"
+    " is the address right, and a server listening there?"
+)
+CONNECT_TIMEOUT = (
+    "HOST could not be connected to within 0.1 s;"
+    " is it reachable from here, or does it need longer?"
+)
+TLS = "HOST: TLS failed (…); does it speak TLS on this port?"
+CERTIFICATE = (
+    "HOST: its certificate was rejected (…);"
+    " trust its authority with verify=, or correct the host name"
+)
+RESET = (
+    "HOST broke off the connection instead of answering (…);"
+    " is the server, or a proxy before it, restarting?"
+)
+REQUEST = (
+    "HOST broke off the connection while the request was sent (…);"
+    " does it accept a request of this size?"
+)
+SILENCE = "HOST sent nothing for 0.1 s; does it send comments more often than that?"
+NOT_HTTP = (
+    "HOST did not answer as HTTP/1.1 should (…);"
+    " is it an HTTP server, and are its headers of a reasonable size?"
+)
+UNANSWERED = (
+    "HOST closed the connection without a complete response;"
+    " is the server, or a proxy before it, restarting?"
+)
+TLS_ANSWER = "HOST answered in TLS, not in HTTP; does it want https?"
+HEADERS_TIMEOUT = (
+    "HOST sent no complete response headers within 0.1 s;"
+    " does it answer before its first event?"
+)
+FRAMING = (
+    "HOST ended the body before its end, or broke its framing; connect again to go on"
+)
+CODING = (
+    "HOST sent a body that does not decode as Content-Encoding says (…);"
+    " is it compressed twice, or cut?"
+)
+LOSS = "HOST: the connection was lost within the body (…); connect again to go on"
+BROKEN_OFF = (
+    "HOST broke off the connection as soon as it was open;"
+    " does it speak TLS on this port, or is it restarting?"
+)
+
+TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+TLS_HANDSHAKE = b"\x16\x03\x01\n\x00\x02\x02\x46"
+CODED = OK + b"Content-Encoding: gzip\r\n\r\n"
+
+
+@pytest.fixture(params=WIRES)
+def wire(request):
+    return WIRES[request.param]
+
+
+def failure(wire, url, **keywords):
+    """The error's class, and its words with no address and no details."""
+    with pytest.raises(httpxr.TransportError) as caught:
+        wire.fetch(url, wire.transport(), **keywords)
+    assert caught.value.__cause__ is not None
+    told = re.sub(r"\(.*\)", "(…)", str(caught.value))
+    return type(caught.value), re.sub(r"127\.0\.0\.1:\d+", "HOST", told)
+
+
+def failure_of(script, wire, *, tls=False, context=None, **keywords):
+    with Server(script, context=context) as server:
+        url = server.url.replace("http:", "https:") if tls else server.url
+        told = failure(wire, url, **keywords)
+        assert server.closed.wait(PATIENCE)
+        # The client's alert, or the reset that overtook it.
+        server.failures.clear()
+    return told
+
+
+# On the way to a connection
+
+
+def test_a_refused_connection(wire):
+    assert failure(wire, f"http://127.0.0.1:{unused_port()}/") == (
+        httpxr.ConnectError,
+        REFUSED,
+    )
+
+
+def test_a_name_that_is_not_known(wire, monkeypatch):
+    def unknown(*args, **keywords):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(httpxr.ConnectError) as caught:
+        wire.fetch("http://nowhere.invalid/", wire.transport())
+    assert str(caught.value) == (
+        "nowhere.invalid:80: its name was not resolved (Name or service not known);"
+        " is the name right?"
+    )
+
+
+def test_a_name_that_no_resolver_takes(wire):
+    kind, told = failure(wire, f"http://{'a' * 70}.invalid/")
+    assert kind is httpxr.ConnectError
+    assert told.endswith(
+        ".invalid:80: its name was not resolved (…); is the name right?"
+    )
+
+
+def test_an_address_that_does_not_answer(wire):
+    with black_hole() as (host, port):
+        url = f"http://{host}:{port}/"
+        assert failure(wire, url, timeout={"connect": 0.1}) == (
+            httpxr.ConnectTimeout,
+            CONNECT_TIMEOUT,
+        )
+
+
+def test_https_from_a_server_that_speaks_http(wire):
+    def script(peer):
+        peer.received()
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        peer.sees_the_end()
+
+    assert failure_of(script, wire, tls=True) == (httpxr.ConnectError, TLS)
+
+
+def test_tls_that_is_broken_off(wire):
+    def resetting(peer):
+        peer.received()
+        peer.reset()
+
+    def leaving(peer):
+        peer.received()
+
+    told = httpxr.ConnectError, BROKEN_OFF
+    assert failure_of(resetting, wire, tls=True) == told
+    assert failure_of(leaving, wire, tls=True) == told
+
+
+def test_a_certificate_of_an_unknown_authority(wire):
+    assert failure_of(lambda peer: None, wire, context=tls_context()) == (
+        httpxr.ConnectError,
+        CERTIFICATE,
+    )
+
+
+# From there to the end of the response's headers
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", UNANSWERED),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n", UNANSWERED),
+        (b"SSH-2.0\r\n", NOT_HTTP),
+        (OK + b"X: y\r\n" * 20_000 + b"\r\n", NOT_HTTP),
+        (TLS_ALERT, TLS_ANSWER),
+        (TLS_HANDSHAKE, TLS_ANSWER),
+    ],
+    ids=["nothing", "half a head", "SSH", "a huge head", "an alert", "a handshake"],
+)
+def test_an_answer_that_is_no_response(wire, answer, words):
+    told = failure_of(answering(answer, then=ending), wire)
+    assert told == (httpxr.RemoteProtocolError, words)
+
+
+def test_the_answer_is_not_quoted(wire):
+    with (
+        Server(answering(b"220 secret\r\n", then=ending)) as server,
+        pytest.raises(httpxr.RemoteProtocolError, match="BadStatusLine") as caught,
+    ):
+        wire.fetch(server.url, wire.transport())
+    assert "secret" not in str(caught.value)
+
+
+def test_no_headers_in_time(wire):
+    told = failure_of(answering(), wire, timeout={"headers": 0.1})
+    assert told == (httpxr.ReadTimeout, HEADERS_TIMEOUT)
+
+
+def test_a_request_that_is_not_taken_in_time(wire):
+    gate = threading.Event()
+    try:
+        with Server(lambda peer: gate.wait(PATIENCE)) as server:
+            told = failure(
+                wire,
+                server.url,
+                method="POST",
+                content=b"x" * 30_000_000,
+                timeout={"headers": 0.1},
+            )
+            gate.set()
+    finally:
+        gate.set()
+    assert told == (httpxr.ReadTimeout, HEADERS_TIMEOUT)
+
+
+def test_whole_seconds_are_told_as_such(wire):
+    with (
+        black_hole() as (host, port),
+        pytest.raises(httpxr.ConnectTimeout, match=" within 0 s;"),
+    ):
+        wire.fetch(f"http://{host}:{port}/", wire.transport(), timeout={"connect": 0.0})
+
+
+def test_a_reset_instead_of_an_answer_promises_nothing_about_another_request(wire):
+    told = failure_of(answering(then=Peer.reset), wire, method="POST", content=b"x")
+    assert told == (httpxr.ReadError, RESET)
+
+
+def test_a_reset_while_the_request_is_sent(wire):
+    def script(peer):
+        peer.received()
+        peer.reset()
+
+    told = failure_of(script, wire, method="POST", content=b"x" * 30_000_000)
+    assert told == (httpxr.WriteError, REQUEST)
+
+
+# Within the body
+
+
+def test_silence_within_the_body(wire):
+    script = answering(CHUNKED + framed(EVENT))
+    assert failure_of(script, wire, timeout={"read": 0.1}) == (
+        httpxr.ReadTimeout,
+        SILENCE,
+    )
+
+
+@pytest.mark.parametrize("rest", [b"", b"5\r\nhal", b"zz\r\n"])
+def test_a_body_that_is_cut_or_whose_framing_is_broken(wire, rest):
+    script = answering(CHUNKED + framed(EVENT) + rest, then=ending)
+    assert failure_of(script, wire) == (httpxr.RemoteProtocolError, FRAMING)
+
+
+@pytest.mark.parametrize("body", [b"no gzip", b"\x1f\x8b\x08"])
+def test_a_coded_body_that_is_damaged_or_cut(wire, body):
+    script = answering(CODED + body, then=ending)
+    assert failure_of(script, wire) == (httpxr.RemoteProtocolError, CODING)
+
+
+def test_a_connection_that_is_lost_within_the_body(wire):
+    gate = threading.Event()
+
+    def reset(peer):
+        assert gate.wait(PATIENCE)
+        peer.reset()
+
+    script = answering(CHUNKED + framed(EVENT), then=reset)
+    told = failure_of(script, wire, seen=lambda _: gate.set())
+    assert told == (httpxr.ReadError, LOSS)
+
+
+# Details
+
+
+def of_the_sync_wire(error, stage):
+    route = Route("http", "host", 1)
+    timeouts = Timeouts(connect=5, headers=5, read=5)
+    connection = Connection(route, Contexts(None, None), timeouts, Release())
+    return WireErrors(connection).of(error, stage)
+
+
+def test_the_systems_own_timeout_is_not_taken_for_one_of_ours():
+    given_up = TimeoutError(errno.ETIMEDOUT, "after minutes")
+    of_aiohttp = aiohttp.ClientOSError(*given_up.args)
+    for on_sync, on_async in [
+        (
+            of_the_sync_wire(given_up, Stage.CONNECTING),
+            connect_error("host:1", given_up),
+        ),
+        (
+            of_the_sync_wire(given_up, Stage.WAITING),
+            head_error("host:1", of_aiohttp, is_sending=False),
+        ),
+        (
+            of_the_sync_wire(given_up, Stage.READING),
+            body_error("host:1", of_aiohttp),
+        ),
+    ]:
+        assert (type(on_sync), str(on_sync)) == (type(on_async), str(on_async))
+        assert os.strerror(errno.ETIMEDOUT) in str(on_sync)
+        assert " 5 s" not in str(on_sync)
+
+
+def test_tls_ended_without_its_own_end_is_a_cut_wherever_it_comes():
+    told = [str(of_the_sync_wire(ssl.SSLEOFError(8, "EOF"), stage)) for stage in Stage]
+    expected = [BROKEN_OFF, UNANSWERED, UNANSWERED, FRAMING]
+    assert told == [words.replace("HOST", "host:1") for words in expected]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ECONNREFUSED, "Connect call failed"), "Connection refused"),
+        (socket.gaierror(8, "not known"), "not known"),
+        (ssl.SSLError(1, "[SSL] wrong version"), "[SSL] wrong version"),
+        (OSError("no address"), "no address"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+    ids=repr,
+)
+def test_a_reason_is_told_without_its_number(error, said):
+    assert reason(error) == said
