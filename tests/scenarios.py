@@ -198,7 +198,7 @@ class Played:
         self.client = client
         options = {"logger": Recorder(self.trace), **options}
         self.source = ReconnectingEventSource(client, method, URL, **options)
-        self.source._wire.sleep = self._sleep if face == "sync" else self._asleep
+        self.source._effects.sleep = self._sleep if face == "sync" else self._asleep
         self.error: BaseException | None = None
 
     def _sleep(self, delay: float) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 import httpxr.sse
 
-from reconnecting_sse.core.answer import answer_of, refusal
+from reconnecting_sse.core.answer import refusal
 from reconnecting_sse.core.callers import CallersError
 from reconnecting_sse.core.documents import (
     LINES,
@@ -20,6 +20,7 @@ from reconnecting_sse.core.documents import (
     JSONDocuments,
     JSONIterator,
 )
+from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.exchange import Exchange

@@ -21,9 +21,10 @@ from reconnecting_sse.exchange.client import Transports, is_async
 from reconnecting_sse.exchange.hop import with_base
 from reconnecting_sse.exchange.request import INHERIT, request_of
 from reconnecting_sse.subscription import log
+from reconnecting_sse.subscription.attempts import Attempts
 from reconnecting_sse.subscription.checks import GapWatch, check_of
 from reconnecting_sse.subscription.drivers import AsyncEvents, Events, Subscription
-from reconnecting_sse.subscription.effects import Effects
+from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
 from reconnecting_sse.subscription.options import (
     check_body,
     check_plain,
@@ -34,7 +35,6 @@ from reconnecting_sse.subscription.options import (
     one_policy,
     seconds_of,
 )
-from reconnecting_sse.subscription.wire import AsyncWire, SyncWire
 from reconnecting_sse.transports.abort import AbortSignal
 from reconnecting_sse.transports.timeouts import Timeouts
 
@@ -191,7 +191,7 @@ class ReconnectingEventSource:
             seconds_of("header_timeout", header_timeout),
             seconds_of("idle_timeout", silence),
         )
-        effects = Effects(
+        attempts = Attempts(
             client=client,
             transports=Transports(client),
             request=request,
@@ -205,9 +205,11 @@ class ReconnectingEventSource:
                 *([gaps.hear] if gaps else []),
             ],
         )
-        self._wire = AsyncWire(effects) if self._is_async else SyncWire(effects)
+        self._effects = (
+            AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)
+        )
         check = check_of(until, gaps.is_gap if gaps else None)
-        self._subscription = Subscription(self._session, self._wire, signal, check)
+        self._subscription = Subscription(self._session, self._effects, signal, check)
         done = partial(self._subscription.end, "done")
         self._documents = JSONDocuments("event", done)
 
@@ -261,10 +263,10 @@ class ReconnectingEventSource:
     async def aclose(self) -> None:
         """As ``close()``, and wait until the socket is gone."""
         self.close()
-        if isinstance(self._wire, AsyncWire):
-            await self._wire.adrop()
+        if isinstance(self._effects, AsyncEffects):
+            await self._effects.adrop()
         else:
-            self._wire.drop()
+            self._effects.drop()
         self._subscription.finish()
 
     def __enter__(self) -> Self:
@@ -273,7 +275,7 @@ class ReconnectingEventSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        self._wire.drop()
+        self._effects.drop()
         self._subscription.finish()
 
     async def __aenter__(self) -> Self:
@@ -311,7 +313,7 @@ class ReconnectingEventSource:
     @property
     def response(self) -> httpxr.Response | None:
         """The last attempt's response, or None before the first."""
-        return self._wire.response
+        return self._effects.response
 
     @property
     def stats(self) -> StreamStats:

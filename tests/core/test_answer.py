@@ -6,7 +6,8 @@ import httpxr
 import pytest
 
 from reconnecting_sse import UnexpectedContentType, UnexpectedStatus
-from reconnecting_sse.core.answer import Answer, answer_of, refusal
+from reconnecting_sse.core.answer import Answer, refusal
+from reconnecting_sse.exchange.answers import answer_of
 
 URL = "https://me:hush@feed.test/events?token=secret"
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"

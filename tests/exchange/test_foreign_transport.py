@@ -173,7 +173,9 @@ CUT = httpxr.ReadError("cut")
 @pytest.mark.parametrize("is_patient", [True, False])
 def test_a_stream_whose_closing_never_ends_is_left_alone(monkeypatch, is_patient):
     seconds = 0.05 if is_patient else 600
-    monkeypatch.setattr("reconnecting_sse.subscription.wire.CLOSING_SECONDS", seconds)
+    monkeypatch.setattr(
+        "reconnecting_sse.subscription.effects.CLOSING_SECONDS", seconds
+    )
 
     async def main():
         stuck = SlowStream([b"data: a\n\n", CUT])
@@ -193,7 +195,7 @@ def test_a_stream_whose_closing_never_ends_is_left_alone(monkeypatch, is_patient
 
 
 def test_leaving_the_block_does_not_wait_for_ever_either(monkeypatch):
-    monkeypatch.setattr("reconnecting_sse.subscription.wire.CLOSING_SECONDS", 0.05)
+    monkeypatch.setattr("reconnecting_sse.subscription.effects.CLOSING_SECONDS", 0.05)
 
     async def main():
         stuck = SlowStream([EVENT, "hang"])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import httpxr
 import pytest
 
+from reconnecting_sse.core.headers import header_text, merged
 from reconnecting_sse.exchange.request import (
     INHERIT,
     fields_of,
-    merged,
     request_of,
     resume_with_query,
     resuming,
-    text_of,
 )
 from reconnecting_sse.lifecycle import Attempt
 from reconnecting_sse.testing import Answer, ScriptedServer
@@ -86,8 +85,8 @@ def test_a_later_layer_replaces_a_name_in_any_case_and_keeps_its_own_repeats():
 
 
 def test_a_value_is_text_as_utf8_or_else_latin1():
-    assert text_of("é".encode()) == "é"
-    assert text_of(b"\xe9") == "é"
+    assert header_text("é".encode()) == "é"
+    assert header_text(b"\xe9") == "é"
 
 
 @on_both_faces

@@ -241,7 +241,7 @@ def test_a_heartbeats_period_becomes_the_idle_timeout(monkeypatch):
         script = [stream(A, *beat * 5), Reply(204)]
         played = Played(monkeypatch, face, script, "GET", {"idle_timeout": "adaptive"})
         set_to = []
-        monkeypatch.setattr(played.source._wire, "allow_silence", set_to.append)
+        monkeypatch.setattr(played.source._effects, "allow_silence", set_to.append)
         played.consume()
         assert set_to == [300, 300, 300, 300, 300, 45, 45]
 

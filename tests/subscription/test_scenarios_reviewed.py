@@ -178,7 +178,7 @@ def test_leaving_the_block_within_a_callback_leaves_the_rest_to_the_reader(
 @pytest.mark.parametrize("face", ["sync", "async"])
 def test_without_a_connection_there_is_no_silence_to_allow(monkeypatch, face):
     played = Played(monkeypatch, face, [stream(A), Reply(204)], "GET", {})
-    played.source._wire.allow_silence(1.0)
+    played.source._effects.allow_silence(1.0)
     assert played.consume().trace.events == ["a"]
 
 
@@ -296,7 +296,7 @@ def test_an_auth_flow_lets_go_of_what_it_holds_when_an_attempt_fails(
         def note(*_, heard=heard):
             heard.append(len(held))
 
-        monkeypatch.setattr(played.source._wire, "drop", note)
+        monkeypatch.setattr(played.source._effects, "drop", note)
         played.consume(lambda *_: True).consume(lambda *_: True)
         assert played.trace.events == ["a"]
         assert not any(heard)

@@ -11,6 +11,7 @@ import click
 import httpxr
 
 from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.headers import has_control
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 # RFC 9110, section 5.6.2: the names of methods and header fields.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ONLY_A_SCHEME = re.compile(r"(https?([:/]|$)|$)", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
@@ -54,7 +54,7 @@ def url(text: str) -> str:
         raise click.BadParameter("its scheme is not http or https")
     if not rest or rest[0] in "/?#":
         raise click.BadParameter("no host is named; write it as https://host/path")
-    if _CONTROL.search(text) or " " in text:
+    if has_control(text) or " " in text:
         raise click.BadParameter("there is a blank or a control character in it")
     try:
         httpxr.URL(text)
@@ -71,7 +71,7 @@ def header(text: str) -> tuple[str, str]:
         raise click.BadParameter("there is no colon in it; write 'Name: value'")
     if not _TOKEN.fullmatch(name):
         raise click.BadParameter(f"{name!r} cannot be a header's name")
-    if _CONTROL.search(value):
+    if has_control(value):
         raise click.BadParameter(f"the value of {name} has a control character")
     return name, value.strip()
 

@@ -14,12 +14,10 @@ from reconnecting_sse.core.errors import (
     UnexpectedStatus,
     redacted,
 )
-from reconnecting_sse.exchange.request import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    import httpxr
 
 EVENT_STREAM = "text/event-stream"
 
@@ -108,21 +106,6 @@ def _posix(http_date: str) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-
-
-def answer_of(
-    response: httpxr.Response, body: bytes = b"", refusal: str = ""
-) -> Answer:
-    """An httpxr response as the core wants to know it."""
-    headers = tuple(
-        (name.decode("latin-1").lower(), text_of(value))
-        for name, value in response.headers.raw
-    )
-    try:
-        url = str(response.request.url)
-    except RuntimeError:  # httpxr's way to say that it has none
-        url = ""
-    return Answer(response.status_code, headers, body, refusal, url)
 
 
 def refusal(answer: Answer, url: str) -> StreamError:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-# RFC 9110, section 5.5: a field value has no control character but TAB.
-# Blanks around a value are not part of it: of nothing else nothing would be left.
-_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f]|^[ \t]+$")
+from reconnecting_sse.core.headers import has_control
+
 _IMPOSSIBLE = re.compile("[\x00\r\n]")
 
 
@@ -32,4 +31,6 @@ def checked_id(last_event_id: str) -> str:
 
 def is_sendable(last_event_id: str) -> bool:
     """Whether a header can carry the ID."""
-    return not _UNSENDABLE.search(last_event_id)
+    # Blanks around a value are not part of it: of these nothing would be left.
+    is_blank = bool(last_event_id) and not last_event_id.strip(" \t")
+    return not (is_blank or has_control(last_event_id))

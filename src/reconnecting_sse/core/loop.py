@@ -51,7 +51,7 @@ class Fail:
     error: BaseException
 
 
-class Wire(Protocol):
+class Effects(Protocol):
     """What a face offers the loop; the results of some may be awaitables."""
 
     def open(self, attempt: Attempt) -> Any:
@@ -80,7 +80,7 @@ Clock = Callable[[], float]
 
 
 def subscription(
-    session: StreamSession, wire: Wire, now: Clock, wall: Clock
+    session: StreamSession, effects: Effects, now: Clock, wall: Clock
 ) -> Generator[Step, Outcome, None]:
     """Everything that a subscription does, in order; ends when it is over.
 
@@ -88,9 +88,11 @@ def subscription(
     """
     is_adaptive = session.idle_timeout is not None
     calls: dict[State, Call] = {
-        State.CONNECTING: partial(_attempt, session, wire, now),
-        State.WAITING: partial(_pause, session, wire, now),
-        State.OPEN: partial(_listen, session, wire, now) if is_adaptive else wire.read,
+        State.CONNECTING: partial(_attempt, session, effects, now),
+        State.WAITING: partial(_pause, session, effects, now),
+        State.OPEN: partial(_listen, session, effects, now)
+        if is_adaptive
+        else effects.read,
     }
     while session.state is not State.CLOSED:
         outcome = yield calls[session.state]
@@ -103,29 +105,29 @@ def subscription(
         if outcome is not None or session.state is not State.OPEN:
             _settle(session, outcome, now, wall)
         if session.state is not State.OPEN:
-            wire.drop()
-        tell(session, wire)
-    tell(session, wire)
+            effects.drop()
+        tell(session, effects)
+    tell(session, effects)
     error, session.error = session.error, None  # its traceback would hold the source
     if error is not None:
         yield Fail(error)
 
 
-def _attempt(session: StreamSession, wire: Wire, now: Clock) -> Any:
+def _attempt(session: StreamSession, effects: Effects, now: Clock) -> Any:
     attempt = session.connecting(now())
-    tell(session, wire)
+    tell(session, effects)
     # Whoever is told may raise, and so end it.
-    return None if session.state is State.CLOSED else wire.open(attempt)
+    return None if session.state is State.CLOSED else effects.open(attempt)
 
 
-def _listen(session: StreamSession, wire: Wire, now: Clock) -> Any:
+def _listen(session: StreamSession, effects: Effects, now: Clock) -> Any:
     """Read, for as long a silence as was learnt to be healthy."""
-    wire.allow_silence(session.listening(now()))
-    return wire.read()
+    effects.allow_silence(session.listening(now()))
+    return effects.read()
 
 
-def _pause(session: StreamSession, wire: Wire, now: Clock) -> Any:
-    return wire.sleep(session.wake_at - now())
+def _pause(session: StreamSession, effects: Effects, now: Clock) -> Any:
+    return effects.sleep(session.wake_at - now())
 
 
 def _received(
@@ -160,10 +162,10 @@ def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -
         session.raised(callers.error)
 
 
-def tell(session: StreamSession, wire: Wire) -> None:
+def tell(session: StreamSession, effects: Effects) -> None:
     """Pass on what happened; a callback that raises ends it with its error."""
     for fact in session.take_notices():
         try:
-            wire.tell(fact)
+            effects.tell(fact)
         except CallersError as callers:
             session.raised(callers.error)

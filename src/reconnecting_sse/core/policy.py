@@ -25,7 +25,7 @@ from reconnecting_sse.core.errors import (
     UnexpectedStatus,
 )
 from reconnecting_sse.core.strategies import (
-    answer_of,
+    ask_strategy,
     retry_like_a_browser,
     stop_before_first_open,
     stop_never,
@@ -144,7 +144,7 @@ class ReconnectPolicy:
         if isinstance(error, StreamEnded) and on_end == "finish":
             return Verdict.FINISH
         if self.retry is not None:
-            if answer_of("retry", self.retry, state):
+            if ask_strategy("retry", self.retry, state):
                 return Verdict.RETRY
             is_clean = isinstance(error, StreamEnded)
             return Verdict.FINISH if is_clean else Verdict.RAISE
@@ -163,7 +163,7 @@ class ReconnectPolicy:
     def delay(self, state: ReconnectState) -> float:
         """Seconds to wait: the larger of the strategy's and the server's word."""
         strategy = self.wait or wait_backoff(self.max_delay)
-        wait = float(answer_of("wait", strategy, state))
+        wait = float(ask_strategy("wait", strategy, state))
         if math.isnan(wait):
             raise CallersError(ValueError("wait= returned NaN, which is no time"))
         return max(wait, state.floor)
@@ -178,7 +178,7 @@ class ReconnectPolicy:
     def gives_up(self, state: ReconnectState) -> bool:
         """Whether ``stop`` ends the attempts now."""
         strategy = self.stop or stop_before_first_open
-        return bool(answer_of("stop", strategy, state))
+        return bool(ask_strategy("stop", strategy, state))
 
 
 def is_retryable(status: int | None) -> bool:

@@ -144,7 +144,7 @@ def retry_like_a_browser(retry_state: RetryCallState) -> bool:
     return not isinstance(retry_state.error, final)
 
 
-def answer_of(
+def ask_strategy(
     name: str, strategy: Callable[[RetryCallState], _T], state: ReconnectState
 ) -> _T:
     """A strategy's answer; one that would have to be awaited is refused."""

@@ -9,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpxr
 
 from reconnecting_sse import transports
+from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -166,9 +167,8 @@ def environment_proxy(url: httpxr.URL) -> str | None:
     """The proxy that the environment names for the URL, or None."""
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    port = url.port or (443 if url.scheme == "https" else 80)
-    if not proxy or any(proxy_bypass(name) for name in (url.host, f"{host}:{port}")):
+    origin = authority(url.host, url.port or DEFAULT_PORTS[url.scheme])
+    if not proxy or proxy_bypass(url.host) or proxy_bypass(origin):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 

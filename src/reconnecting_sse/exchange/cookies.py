@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from http import cookiejar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, cast
@@ -11,16 +10,14 @@ from urllib.request import Request
 
 import httpxr
 
-from reconnecting_sse.exchange.request import text_of
+from reconnecting_sse.core.headers import has_control, header_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconnecting_sse.exchange.request import Fields
+    from reconnecting_sse.core.headers import Fields
 
 _eff_request_host = cast("Any", cookiejar).eff_request_host  # not in the stubs
-
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Cookies:
@@ -49,12 +46,12 @@ class Cookies:
         )
         strict = CookieJar(policy)
         for cookie in self._candidates(is_trusted=is_trusted):
-            if not _CONTROL.search(f"{cookie.name}={cookie.value}".encode()):
+            if not has_control(f"{cookie.name}={cookie.value}"):
                 strict.set_cookie(cookie)
         request = _request(url)
         strict.add_cookie_header(request)
         kept = request.get_header("Cookie")
-        values = [text_of(value) for _, value in own] + ([kept] if kept else [])
+        values = [header_text(value) for _, value in own] + ([kept] if kept else [])
         return "; ".join(values) or None
 
     def _candidates(self, *, is_trusted: bool) -> Iterable[Any]:
@@ -72,9 +69,9 @@ class Cookies:
         """Put what the response sets into the client's jar."""
         for name, value in response.headers.raw:
             # RFC 6265bis, section 5.6: with a control character it is ignored.
-            if name.lower() == b"set-cookie" and not _CONTROL.search(value):
+            if name.lower() == b"set-cookie" and not has_control(value):
                 # One by one: together, the jar drops what expires before it adds.
-                answer = cast("Any", _Answer([text_of(value)]))
+                answer = cast("Any", _Answer([header_text(value)]))
                 self._jar.extract_cookies(answer, _request(url))
 
 

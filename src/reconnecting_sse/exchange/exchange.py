@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.answer import EVENT_STREAM, answer_of
+from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.callers import CallersError, ask
 from reconnecting_sse.core.documents import LINES
+from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.auth import Flow, auth_of
 from reconnecting_sse.exchange.calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse.exchange.cookies import Cookies

@@ -8,24 +8,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.authority import DEFAULT_PORTS
 from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.exchange.request import fields_of, merged
+from reconnecting_sse.core.headers import is_httpxr_agent, is_httpxr_default, merged
+from reconnecting_sse.exchange.request import fields_of
 from reconnecting_sse.transports.host import host_of
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.exchange.client import ClientSettings
-    from reconnecting_sse.exchange.request import Fields, StreamRequest
-
-# What every httpxr client sends unasked: nobody's choice.
-_HTTPXR_DEFAULTS = frozenset(
-    {
-        (b"accept", b"*/*"),
-        (b"accept-encoding", b"gzip, deflate, br, zstd"),
-        (b"connection", b"keep-alive"),
-    }
-)
-_HTTPXR_AGENT = b"python-httpxr/"
-_PORTS = {"http": 80, "https": 443}
+    from reconnecting_sse.exchange.request import StreamRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +85,8 @@ def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
         ValueError: The URL is not an absolute http or https URL.
         httpxr.InvalidURL: It is no URL at all.
     """
-    chosen = [p for p in client.headers if (p[0].lower(), p[1]) not in _HTTPXR_DEFAULTS]
-    agent = [p for p in chosen if p[1].startswith(_HTTPXR_AGENT)]
+    chosen = [p for p in client.headers if not is_httpxr_default(*p)]
+    agent = [p for p in chosen if is_httpxr_agent(p[1])]
     private = merged((p for p in chosen if p not in agent), fields_of(request.headers))
     cursor = [p for p in private if p[0].lower() == b"last-event-id"]
     private = [p for p in private if p not in cursor]
@@ -139,7 +131,7 @@ def _gathered(content: Any) -> bytes | str:
 
 def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port, the default one spelled out."""
-    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
+    return url.scheme, url.host, url.port or DEFAULT_PORTS.get(url.scheme)
 
 
 def with_base(text: str, base: httpxr.URL) -> str:
@@ -162,7 +154,7 @@ def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
         # As in httpx: a relative URL goes below the base's path, a leading slash too.
         root = str(cast("Any", base).copy_with(query=None, fragment=None))
         url = _parsed(f"{root.rstrip('/')}/{text.lstrip('/')}")
-    if url.scheme not in _PORTS or not url.host:
+    if url.scheme not in DEFAULT_PORTS or not url.host:
         raise ValueError(
             f"{redacted(text)!r} is not an absolute http or https URL;"
             " write it as https://host/path, or give the client a base_url"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconnecting_sse.core.answer import EVENT_STREAM, answer_of, mismatch
+from reconnecting_sse.core.answer import EVENT_STREAM, mismatch
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.documents import LINES, LineDecoder
 from reconnecting_sse.core.errors import UnexpectedContentType, redacted
+from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.bodies import async_body_of, body_of, is_whole
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 import httpxr
 
 from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.headers import header_text, merged
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.core.lifecycle import Attempt
 
     Prepare = Callable[["StreamRequest", Attempt], Any]
-
-Fields = list[tuple[bytes, bytes]]
 
 _STREAM_DEFAULTS = (
     (b"Accept", b"text/event-stream"),
@@ -84,7 +84,7 @@ class StreamRequest:
 def cursor_in(fields: Fields) -> str | None:
     """The last event ID among the headers, or None."""
     given = [value for name, value in fields if name.lower() == _CURSOR.lower()]
-    return text_of(given[-1]) if given else None
+    return header_text(given[-1]) if given else None
 
 
 def resuming(
@@ -159,21 +159,3 @@ def _encoded(text: Any) -> bytes:
     if text is None:
         raise TypeError("a header's value is None; leave the header out instead")
     return str(text).encode()
-
-
-def text_of(value: bytes) -> str:
-    """A header's value as text: UTF-8 as httpxr sends it, else Latin-1."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
-def merged(*layers: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """The layers as one: a later layer replaces an earlier one's fields by name."""
-    result: Fields = []
-    for layer in layers:
-        fields = list(layer)
-        names = {name.lower() for name, _ in fields}
-        result = [pair for pair in result if pair[0].lower() not in names] + fields
-    return result

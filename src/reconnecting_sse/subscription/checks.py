@@ -83,7 +83,7 @@ def _check(
 def _tell(subscription: Subscription) -> None:
     """Tell of a gap at once; whoever is told may raise, and so end it."""
     session = subscription.session
-    tell(session, subscription.wire)
+    tell(session, subscription.effects)
     error, session.error = session.error, None
     if error is not None:
         raise error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.loop import Fail, Renew, Stop, subscription, tell
 from reconnecting_sse.core.reconnection import Failure
-from reconnecting_sse.subscription.wire import AsyncWire
+from reconnecting_sse.subscription.effects import AsyncEffects
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.loop import Outcome, Step
     from reconnecting_sse.core.session import StreamSession
     from reconnecting_sse.subscription.checks import Check
-    from reconnecting_sse.subscription.wire import SyncWire
+    from reconnecting_sse.subscription.effects import SyncEffects
     from reconnecting_sse.transports.abort import AbortSignal
 
 
@@ -45,12 +45,12 @@ class Subscription:
     def __init__(
         self,
         session: StreamSession,
-        wire: SyncWire | AsyncWire,
+        effects: SyncEffects | AsyncEffects,
         signal: AbortSignal,
         check: Check | None = None,
     ) -> None:
         self.session = session
-        self.wire = wire
+        self.effects = effects
         self.pending: Iterator[ServerSentEvent] = iter(())
         self.discarded = 0
         self.check = check
@@ -63,7 +63,7 @@ class Subscription:
 
     def _begin(self) -> None:
         self._loop: Generator[Step, Outcome, None] = subscription(
-            self.session, self.wire, time.monotonic, time.time
+            self.session, self.effects, time.monotonic, time.time
         )
         self._step: Step | None = next(self._loop, None)  # not yet made
 
@@ -127,11 +127,11 @@ class Subscription:
 
     async def let_go(self, taken: BaseException | bool) -> None:
         """It is over: wait until what was dropped is closed, unless that is urgent."""
-        assert isinstance(self.wire, AsyncWire)
+        assert isinstance(self.effects, AsyncEffects)
         if self.stop == Stop("closed"):
             return
         try:
-            await self.wire.let_go()
+            await self.effects.let_go()
         except BaseException:
             if isinstance(taken, BaseException):
                 self.session.error = taken  # for whoever reads next
@@ -143,13 +143,13 @@ class Subscription:
 
     def break_off(self, error: BaseException) -> None:
         """An exception came from outside: free the connection at once."""
-        self.wire.drop()
+        self.effects.drop()
         if self.stop is None:
             cause, now = type(error).__name__, time.monotonic()
-            self.session.interrupted(cause, now, method=self.wire.asked)
+            self.session.interrupted(cause, now, method=self.effects.asked)
         else:
             self.session.close(self.stop.reason)
-        tell(self.session, self.wire)
+        tell(self.session, self.effects)
         self._begin()
 
     # ------------------------------------------------------------------ from anywhere
@@ -161,15 +161,15 @@ class Subscription:
         self._discard()
         self._signal.abort()
         # With nobody reading the socket is freed here, else by the reader himself.
-        if not self._reader and not isinstance(self.wire, AsyncWire):
-            self.wire.drop()
+        if not self._reader and not isinstance(self.effects, AsyncEffects):
+            self.effects.drop()
 
     def finish(self) -> None:
         """Tell that it is over, where no reader will; for its owner's own thread."""
         assert self.stop is not None
         if not self._reader:
             self.session.close(self.stop.reason)
-            tell(self.session, self.wire)
+            tell(self.session, self.effects)
             self._begin()
 
     def _discard(self) -> None:

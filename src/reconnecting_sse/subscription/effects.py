@@ -1,88 +1,259 @@
-"""What the faces need of a caller's settings to make their calls."""
+"""What the loop's calls do on each face: the effects, and nothing else.
+
+Each method of the two classes makes one call and turns a wire's error into a value;
+what follows from it is the session's to say.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from reconnecting_sse.core.answer import answer_of
-from reconnecting_sse.core.callers import ask
-from reconnecting_sse.exchange.bodies import is_whole
-from reconnecting_sse.exchange.client import ClientSettings, Transports
-from reconnecting_sse.exchange.exchange import Exchange
-from reconnecting_sse.exchange.failures import failed_attempt
-from reconnecting_sse.exchange.request import resuming
-from reconnecting_sse.subscription import log
-from reconnecting_sse.transports.abort import ABORT, AbortSignal
+import httpxr
+
+from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.errors import BODY_LIMIT
+from reconnecting_sse.core.loop import Raised
+from reconnecting_sse.exchange.bodies import async_body_of, body_of
+from reconnecting_sse.exchange.client import is_live
+from reconnecting_sse.exchange.failures import cut_stream
+from reconnecting_sse.exchange.runners import run, run_async
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import httpxr
+    from collections.abc import Awaitable
 
     from reconnecting_sse.core.answer import Answer
-    from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
+    from reconnecting_sse.core.lifecycle import Attempt
     from reconnecting_sse.core.reconnection import Failure
-    from reconnecting_sse.exchange.calls import Exchanged, Steps
-    from reconnecting_sse.exchange.client import Client
-    from reconnecting_sse.exchange.request import Prepare, StreamRequest
+    from reconnecting_sse.exchange.calls import Exchanged
+    from reconnecting_sse.exchange.exchange import Exchange
+    from reconnecting_sse.subscription.attempts import Attempts
+    from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
+
+ERROR_BODY_SECONDS = 1.0
+"""How long the body of an error's answer may take; what came until then is kept."""
+
+CLOSING_SECONDS = 1.0
+"""How long a stream of another's transport may take to close."""
+
+_NO_BODY = frozenset({204, 304})
+
+_Body = TypeVar("_Body", "LiveBody", "AsyncLiveBody")
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What both faces need to make their calls.
+class _Effects(Generic[_Body]):
+    """What the faces have in common: the calls that wait for nothing."""
 
-    Attributes:
-        request: What to send, but for the last event ID.
-        prepare: Called before each attempt; gives the request to send in its place.
-        timeout: What goes into the request's ``extensions["timeout"]``.
-        listeners: Called with each fact, after it was logged.
-    """
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+        self._body: _Body | None = None
+        self._exchange: Exchange | None = None
+        self.tell = attempts.tell
+        self.response: httpxr.Response | None = None
 
-    client: Client
-    transports: Transports
-    request: StreamRequest
-    prepare: Prepare | None
-    url: str
-    timeout: Mapping[str, float | None]
-    logger: Any
-    signal: AbortSignal
-    listeners: Sequence[Callable[[Lifecycle], object]] = ()
+    @property
+    def asked(self) -> str | None:
+        """The method that a server may have seen of this attempt, or None."""
+        exchange = self._exchange
+        return exchange.method if exchange is not None and exchange.has_sent else None
 
-    def exchange(self, attempt: Attempt, *, is_async: bool) -> tuple[Exchange, Steps]:
-        """The exchange of one attempt, and the steps it takes."""
-        client = ask(ClientSettings.of, self.client)
-        exchange = Exchange(
-            client,
-            self.transports,
-            extensions={"timeout": dict(self.timeout), ABORT: self.signal},
-            is_async=is_async,
-        )
-        request = resuming(self.request, attempt.last_event_id, client.headers)
-        if self.prepare is None:
-            return exchange, exchange.run(request)
-        prepare = partial(self.prepare, request, attempt)
-        return exchange, exchange.run(request, prepare)
+    def allow_silence(self, seconds: float) -> None:
+        """From the next read on, this is the longest silence."""
+        if self._body is not None:
+            self._body.read_timeout = seconds
 
-    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure:
-        """What an attempt's error means to the loop."""
-        is_substituted = self.transports.has_substituted
-        failure = failed_attempt(error, self.url, substituted=is_substituted)
-        may_have_acted = failure.acted and exchange.has_sent
-        acted = exchange.has_acted or exchange.is_answered or may_have_acted
-        return replace(failure, acted=acted, method=exchange.method)
+    def drop(self) -> None:
+        """Free the connection."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
+            self._attempts.signal.attach(None)
 
-    def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
-        """What an attempt's response means to the session."""
-        response = exchanged.response
-        answer = answer_of(response, refusal=exchanged.refusal)
-        if is_whole(response):  # httpxr has decoded it
-            answer = answer.decoded()
-        return replace(answer, method=exchange.method, has_acted=exchange.has_acted)
+    def _took(self, exchanged: Exchanged, exchange: Exchange, body: _Body) -> Answer:
+        self.response, self._body = exchanged.response, body
+        return self._attempts.answer(exchanged, exchange)
 
-    def tell(self, fact: Lifecycle) -> None:
-        """Log a fact, and tell whoever listens."""
-        ask(log.write, self.logger, fact)
-        for listener in self.listeners:
-            ask(listener, fact)
+
+class SyncEffects(_Effects["LiveBody"]):
+    """The sync face's calls; each blocks its caller's thread."""
+
+    def open(self, attempt: Attempt) -> Answer | Failure | Raised:
+        """Make an attempt; keeps the body if it is an event stream."""
+        attempts, self._exchange = self._attempts, None
+        try:
+            exchange, steps = attempts.exchange(attempt, is_async=False)
+            self._exchange = exchange
+            exchanged = run(steps)
+        except CallersError as callers:
+            return Raised(callers.error)
+        except httpxr.HTTPError as error:
+            return attempts.failed(error, exchange)
+        answer = self._took(exchanged, exchange, body_of(exchanged.response))
+        if answer.is_event_stream:
+            return answer
+        return replace(answer, body=self._error_body(answer.status))
+
+    def _error_body(self, status: int) -> bytes:
+        body = self._body
+        assert body is not None
+        read = b""
+        deadline = time.monotonic() + ERROR_BODY_SECONDS
+        body.read_timeout = ERROR_BODY_SECONDS
+        try:
+            while status not in _NO_BODY and len(read) < BODY_LIMIT:
+                chunk = body.read()
+                read += chunk
+                if not chunk or time.monotonic() > deadline:
+                    break
+        except httpxr.HTTPError:
+            pass  # an error's body is a courtesy: what came of it is enough
+        finally:
+            self.drop()
+        return read
+
+    def read(self) -> bytes | Failure:
+        """What has arrived."""
+        body = self._body
+        assert body is not None
+        try:
+            return body.read()
+        except httpxr.HTTPError as error:
+            return cut_stream(error, self._attempts.url)
+
+    def sleep(self, delay: float) -> None:
+        """Let time pass; the signal ends it."""
+        # A SimpleQueue's put is re-entrant; an Event set from a signal handler can
+        # deadlock with the wait that the handler interrupted.
+        bell: SimpleQueue[None] = SimpleQueue()
+        signal = self._attempts.signal
+        signal.attach(partial(bell.put, None))
+        try:
+            bell.get(timeout=min(max(delay, 0.0), threading.TIMEOUT_MAX))
+        except Empty:
+            pass
+        finally:
+            signal.attach(None)
+
+
+class AsyncEffects(_Effects["AsyncLiveBody"]):
+    """The async face's calls; each runs in its caller's own task."""
+
+    _is_live = True
+
+    def __init__(self, attempts: Attempts) -> None:
+        super().__init__(attempts)
+        self._left: list[AsyncLiveBody] = []  # dropped, and not awaited yet
+
+    def drop(self) -> None:
+        """Free the connection; what has to be awaited for it is, with the next call."""
+        if self._body is not None and not self._is_live:
+            self._left.append(self._body)
+        super().drop()
+
+    async def let_go(self) -> None:
+        """Wait until what was dropped is closed: not for ever, and not if it is urgent.
+
+        A signal that comes meanwhile ends it; after one there is no hurry any more.
+        """
+        signal = self._attempts.signal
+        while self._left:
+            closing = self._left.pop().aclose()
+            with suppress(TimeoutError, httpxr.ReadError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await (closing if signal.aborted else self._guard(closing))
+
+    async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
+        """Make an attempt; keeps the body if it is an event stream."""
+        attempts, self._exchange = self._attempts, None
+        await self.let_go()
+        try:
+            exchange, steps = attempts.exchange(attempt, is_async=True)
+            self._exchange = exchange
+            exchanged = await run_async(steps, self._guard)
+        except CallersError as callers:
+            return Raised(callers.error)
+        except httpxr.HTTPError as error:
+            return attempts.failed(error, exchange)
+        self._is_live = is_live(exchanged.transport)
+        answer = self._took(exchanged, exchange, async_body_of(exchanged.response))
+        if answer.is_event_stream:
+            return answer
+        return replace(answer, body=await self._error_body(answer.status))
+
+    async def _error_body(self, status: int) -> bytes:
+        body = self._body
+        assert body is not None
+        read = b""
+        try:
+            async with asyncio.timeout(ERROR_BODY_SECONDS):
+                while status not in _NO_BODY and len(read) < BODY_LIMIT:
+                    chunk = await self._chunk(body)
+                    read += chunk
+                    if not chunk:
+                        break
+        except (httpxr.HTTPError, TimeoutError):
+            pass  # an error's body is a courtesy: what came of it is enough
+        finally:
+            self.drop()
+        return read
+
+    def read(self) -> bytes | Awaitable[bytes | Failure]:
+        """What has arrived, at once where something has."""
+        body = self._body
+        assert body is not None
+        return body.read_nowait() or self._wait_and_read(body)
+
+    async def _wait_and_read(self, body: AsyncLiveBody) -> bytes | Failure:
+        try:
+            return await self._chunk(body)
+        except httpxr.HTTPError as error:
+            return cut_stream(error, self._attempts.url)
+
+    def _chunk(self, body: AsyncLiveBody) -> Awaitable[bytes]:
+        return body.read() if self._is_live else self._guard(body.read())
+
+    async def sleep(self, delay: float) -> None:
+        """Let time pass; the signal ends it."""
+        await self.let_go()
+        with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
+            await self._guard(asyncio.sleep(max(delay, 0.0)))
+
+    async def adrop(self) -> None:
+        """Free the connection and wait until its socket is gone."""
+        body = self._body
+        self.drop()
+        if body is not None and self._is_live:
+            await body.aclose()
+        await self.let_go()
+
+    async def _guard(self, awaitable: Awaitable[Any]) -> Any:
+        """Await what knows nothing of the signal, so that the signal ends it."""
+        signal, loop = self._attempts.signal, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as scope:
+                previous = signal.attach(partial(_soon, loop, scope))
+                try:
+                    return await awaitable
+                finally:
+                    signal.attach(previous)
+        except TimeoutError as error:
+            if scope.expired():
+                raise httpxr.ReadError("closed while waiting") from error
+            raise
+
+
+def _soon(loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout) -> None:
+    """Let the scope expire, from any thread or signal handler."""
+
+    def expire() -> None:
+        with suppress(RuntimeError):  # it is over already
+            scope.reschedule(loop.time())
+
+    with suppress(RuntimeError):  # the loop is closed: nobody waits
+        loop.call_soon_threadsafe(expire)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
+from reconnecting_sse.core.authority import authority
 from reconnecting_sse.transports.aiohttp_protocols import Arrivals, Carrier
-from reconnecting_sse.transports.ways.route import authority
 from reconnecting_sse.transports.ways.tunnel import opened, run_async
 
 if TYPE_CHECKING:

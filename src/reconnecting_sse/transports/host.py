@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from reconnecting_sse.core.authority import bracketed
+
 if TYPE_CHECKING:
     import httpxr
 
 
 def host_of(url: httpxr.URL) -> bytes:
     """The Host header's value; httpxr leaves out the brackets of an IPv6 address."""
-    host = cast("Any", url).raw_host.decode("ascii")  # missing from httpxr's stubs
-    bracketed = f"[{host}]" if ":" in host else host
-    return (bracketed if url.port is None else f"{bracketed}:{url.port}").encode()
+    # The attribute is missing from httpxr's stubs.
+    host = bracketed(cast("Any", url).raw_host.decode("ascii"))
+    return (host if url.port is None else f"{host}:{url.port}").encode()

@@ -12,8 +12,8 @@ from reconnecting_sse.transports.codings.zstd import ZstdDecoder, zstd_frames
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.transports.codings.decoding import Decoder
-    from reconnecting_sse.transports.http1.fields import Fields
 
 
 @cache

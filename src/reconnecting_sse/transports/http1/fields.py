@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.headers import TOKEN, has_control, is_httpxr_default
 from reconnecting_sse.transports.host import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# RFC 9110, section 5.6.2: token.
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 9110, section 5.5: no control character but TAB.
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-
-# What every httpxr client sends unasked: nobody's choice, and more than is decoded.
-_HTTPXR_DEFAULT = b"gzip, deflate, br, zstd"
-
-Fields = list[tuple[bytes, bytes]]
+    from reconnecting_sse.core.headers import Fields
 
 
 def check_fields(fields: Fields) -> None:
@@ -30,7 +22,7 @@ def check_fields(fields: Fields) -> None:
         httpxr.LocalProtocolError: It says which name.
     """
     for name, value in fields:
-        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+        if not TOKEN.fullmatch(name) or has_control(value):
             raise httpxr.LocalProtocolError(
                 f"the header {name!r} has a character that HTTP forbids"
                 " (the value is not shown: it may be a secret)"
@@ -53,7 +45,7 @@ def wire_headers(request: httpxr.Request, encodings: Iterable[str]) -> Fields:
                 # httpxr's own, for an IPv6 address, lacks the brackets.
                 host = host if host.startswith(b"[") else value
             case b"accept-encoding":
-                accepted = accepted if value == _HTTPXR_DEFAULT else value
+                accepted = accepted if is_httpxr_default(name, value) else value
             case b"connection":
                 pass  # one stream, one connection: not the caller's to say
             case _:

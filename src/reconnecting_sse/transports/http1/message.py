@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.headers import TOKEN
 from reconnecting_sse.transports.codings.codings import offered_codings
 from reconnecting_sse.transports.host import host_of
 from reconnecting_sse.transports.http1.fields import wire_headers
@@ -15,11 +16,10 @@ from reconnecting_sse.transports.http1.fields import wire_headers
 if TYPE_CHECKING:
     from typing import Self
 
-    from reconnecting_sse.transports.http1.fields import Fields
+    from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.transports.ways.route import Route
 
-# RFC 9112, section 3: a token, then a target without blanks or controls.
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 9112, section 3: a target has neither blanks nor controls.
 _BAD_TARGET = re.compile(rb"[^\x21-\x7e]")
 
 _FRAMING = (b"content-length", b"transfer-encoding")
@@ -42,7 +42,7 @@ class Message:
             httpxr.LocalProtocolError: They would break the message.
         """
         path = request.url.raw_path or b"/"
-        if not _METHOD.fullmatch(request.method) or _BAD_TARGET.search(path):
+        if not TOKEN.fullmatch(request.method.encode()) or _BAD_TARGET.search(path):
             raise httpxr.LocalProtocolError(
                 f"the request {request.method!r} to {host_of(request.url).decode()} has"
                 " a character that HTTP forbids in its method, path or query;"

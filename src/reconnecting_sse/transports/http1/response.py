@@ -17,7 +17,7 @@ from reconnecting_sse.transports.http1.head_limits import BUFFER_SIZE, HeadLimit
 if TYPE_CHECKING:
     import socket
 
-    from reconnecting_sse.transports.http1.fields import Fields
+    from reconnecting_sse.core.headers import Fields
 
 
 # What hides the rest of a head; other defects are about bodies, which it never has.

@@ -11,17 +11,17 @@ from urllib.parse import unquote_to_bytes
 
 import httpxr
 
+from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
 from reconnecting_sse.transports.http1.fields import check_fields
-from reconnecting_sse.transports.ways.route import authority
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from reconnecting_sse.transports.http1.fields import Fields
+    from reconnecting_sse.core.headers import Fields
 
 ProxyTypes = str | httpxr.URL | httpxr.Proxy
 
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_PORTS = {**DEFAULT_PORTS, "socks5": 1080, "socks5h": 1080}
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 # RFC 1929: each has one byte for its length.

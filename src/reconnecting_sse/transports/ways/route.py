@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
+
 if TYPE_CHECKING:
     from typing import Self
 
     from reconnecting_sse.transports.ways.proxy import Proxy
-
-_PORTS = {"http": 80, "https": 443}
-
-
-def authority(host: str, port: int) -> str:
-    """Host and port as URLs and messages show them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class Route:
             httpxr.UnsupportedProtocol: The URL is neither http nor https.
             httpxr.InvalidURL: It has no host.
         """
-        if url.scheme not in _PORTS:
+        if url.scheme not in DEFAULT_PORTS:
             raise httpxr.UnsupportedProtocol(
                 f"the URL's scheme is {url.scheme!r}; a stream's URL begins with"
                 " http:// or https://"
@@ -48,7 +43,7 @@ class Route:
         host = cast("Any", url).raw_host.decode("ascii")  # missing from httpxr's stubs
         if not host:
             raise httpxr.InvalidURL("the URL has no host; write http://host/path")
-        port = _PORTS[url.scheme] if url.port is None else url.port
+        port = DEFAULT_PORTS[url.scheme] if url.port is None else url.port
         return cls(url.scheme, host, port, proxy, uds)
 
     @property

@@ -1,0 +1,88 @@
+"""What the faces need of a caller's settings to make their calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reconnecting_sse.core.callers import ask
+from reconnecting_sse.exchange.answers import answer_of
+from reconnecting_sse.exchange.bodies import is_whole
+from reconnecting_sse.exchange.client import ClientSettings, Transports
+from reconnecting_sse.exchange.exchange import Exchange
+from reconnecting_sse.exchange.failures import failed_attempt
+from reconnecting_sse.exchange.request import resuming
+from reconnecting_sse.subscription import log
+from reconnecting_sse.transports.abort import ABORT, AbortSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import httpxr
+
+    from reconnecting_sse.core.answer import Answer
+    from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
+    from reconnecting_sse.core.reconnection import Failure
+    from reconnecting_sse.exchange.calls import Exchanged, Steps
+    from reconnecting_sse.exchange.client import Client
+    from reconnecting_sse.exchange.request import Prepare, StreamRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What both faces need to make their calls.
+
+    Attributes:
+        request: What to send, but for the last event ID.
+        prepare: Called before each attempt; gives the request to send in its place.
+        timeout: What goes into the request's ``extensions["timeout"]``.
+        listeners: Called with each fact, after it was logged.
+    """
+
+    client: Client
+    transports: Transports
+    request: StreamRequest
+    prepare: Prepare | None
+    url: str
+    timeout: Mapping[str, float | None]
+    logger: Any
+    signal: AbortSignal
+    listeners: Sequence[Callable[[Lifecycle], object]] = ()
+
+    def exchange(self, attempt: Attempt, *, is_async: bool) -> tuple[Exchange, Steps]:
+        """The exchange of one attempt, and the steps it takes."""
+        client = ask(ClientSettings.of, self.client)
+        exchange = Exchange(
+            client,
+            self.transports,
+            extensions={"timeout": dict(self.timeout), ABORT: self.signal},
+            is_async=is_async,
+        )
+        request = resuming(self.request, attempt.last_event_id, client.headers)
+        if self.prepare is None:
+            return exchange, exchange.run(request)
+        prepare = partial(self.prepare, request, attempt)
+        return exchange, exchange.run(request, prepare)
+
+    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure:
+        """What an attempt's error means to the loop."""
+        is_substituted = self.transports.has_substituted
+        failure = failed_attempt(error, self.url, substituted=is_substituted)
+        may_have_acted = failure.acted and exchange.has_sent
+        acted = exchange.has_acted or exchange.is_answered or may_have_acted
+        return replace(failure, acted=acted, method=exchange.method)
+
+    def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
+        """What an attempt's response means to the session."""
+        response = exchanged.response
+        answer = answer_of(response, refusal=exchanged.refusal)
+        if is_whole(response):  # httpxr has decoded it
+            answer = answer.decoded()
+        return replace(answer, method=exchange.method, has_acted=exchange.has_acted)
+
+    def tell(self, fact: Lifecycle) -> None:
+        """Log a fact, and tell whoever listens."""
+        ask(log.write, self.logger, fact)
+        for listener in self.listeners:
+            ask(listener, fact)
