@@ -25,8 +25,10 @@ chunk = st.tuples(sizes, st.binary(min_size=1, max_size=40))
 framing = st.sampled_from([b"\r\n0\r\n", b"0\r\n\r\n", b"\r", b"x:\r\n\r\n", b"3\r\n"])
 chunk |= st.tuples(sizes, framing)
 trailers = st.sampled_from(
-    [b"", b"X: y\r\n", b"A: b\r\nC: d\r\n", b"Content-Length: 5\r\n", b"A: b\r\n c\r\n"]
+    [b"", b"X: y\r\n", b"A: b\r\nC: d\r\n", b"A: b\r\n c\r\n", b"TE: chunked\r\n"]
 )
+# Within its value the parser takes digits only, so that a cut there passes for a cut.
+length_trailer = st.just(b"Content-Length: 5\r\n")
 
 
 def chunked(chunks, trailer=b""):
@@ -51,7 +53,7 @@ def plainly(wire):
     return payload, False
 
 
-@given(st.lists(chunk, max_size=8), trailers, places)
+@given(st.lists(chunk, max_size=8), trailers | length_trailer, places)
 def test_whatever_the_cuts_the_payload_is_the_same(chunks, tail, places):
     wire = chunked(chunks, tail)
     expected = b"".join(data for _, data in chunks)
