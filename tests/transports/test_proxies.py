@@ -14,8 +14,8 @@ import pytest
 
 from reconnecting_sse.transports.aiohttp_protocols import Arrivals
 from reconnecting_sse.transports.ways.proxy import Proxy
+from reconnecting_sse.transports.ways.refusals import ProxyRefused
 from reconnecting_sse.transports.ways.route import Route
-from reconnecting_sse.transports.ways.tunnel import ProxyRefused
 from tests.proxies import ESTABLISHED, HTTPProxy, SOCKSProxy
 from tests.raw_wire import (
     CHUNKED,

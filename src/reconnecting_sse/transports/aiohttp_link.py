@@ -12,15 +12,17 @@ from yarl import URL
 
 from reconnecting_sse.core.authority import authority
 from reconnecting_sse.transports.aiohttp_protocols import Arrivals, Carrier
-from reconnecting_sse.transports.ways.tunnel import opened, run_async
+from reconnecting_sse.transports.ways.tunnel import opened
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable, Callable
 
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
 
     from reconnecting_sse.transports.ways.route import Route
+    from reconnecting_sse.transports.ways.steps import Steps
     from reconnecting_sse.transports.ways.trust import Contexts
 
 
@@ -107,7 +109,7 @@ class Link:
             self._transport.write(data)
             return b""
 
-        await run_async(opened(self._route, await self._target()), step)
+        await _run(opened(self._route, await self._target()), step)
         self._transport.set_protocol(self._protocol)
 
     async def _target(self) -> str:
@@ -135,3 +137,15 @@ class Link:
         )
         self._protocol.connection_made(secured)
         self._use(secured)
+
+
+async def _run(
+    steps: Steps[None], step: Callable[[bytes | None], Awaitable[bytes]]
+) -> None:
+    wanted = next(steps)
+    while True:
+        answer = await step(wanted)
+        try:
+            wanted = steps.send(answer)
+        except StopIteration:
+            return

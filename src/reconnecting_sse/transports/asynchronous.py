@@ -24,7 +24,7 @@ from reconnecting_sse.transports.codings.codings import decoder_for, without_cod
 from reconnecting_sse.transports.http1.message import Message
 from reconnecting_sse.transports.settings import Settings
 from reconnecting_sse.transports.timeouts import Timeouts
-from reconnecting_sse.transports.ways.tunnel import refuse_login
+from reconnecting_sse.transports.ways.refusals import refuse_login
 
 if TYPE_CHECKING:
     from aiohttp.http import RawResponseMessage

@@ -15,15 +15,18 @@ from urllib3.util.wait import wait_for_write
 
 from reconnecting_sse.transports.http1.response import LiveResponse
 from reconnecting_sse.transports.urllib3_sockets import BoundedSocket
+from reconnecting_sse.transports.ways.refusals import refuse_login
 from reconnecting_sse.transports.ways.trust import wrap
-from reconnecting_sse.transports.ways.tunnel import opened, refuse_login, run
+from reconnecting_sse.transports.ways.tunnel import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from reconnecting_sse.transports.timeouts import Timeouts
     from reconnecting_sse.transports.urllib3_sockets import Release
     from reconnecting_sse.transports.ways.route import Route
+    from reconnecting_sse.transports.ways.steps import Steps
     from reconnecting_sse.transports.ways.trust import Contexts
 
 _TUNNEL_READ = 4096
@@ -63,7 +66,7 @@ class Connection(HTTPConnection):
             self._secure(self._contexts.proxy, route.address[0])
         if route.is_tunnelled:
             self.hop = route.tunnel
-            run(opened(route, self._target()), self._tunnel_step)
+            _run(opened(route, self._target()), self._tunnel_step)
         self.hop = route.where
         if self._contexts.origin is not None:
             self._secure(self._contexts.origin, route.host)
@@ -189,6 +192,16 @@ class Connection(HTTPConnection):
         """Let the socket's next call take what time is left."""
         if self._deadline is not None:
             self.sock.settimeout(self._remaining())
+
+
+def _run(steps: Steps[None], step: Callable[[bytes | None], bytes]) -> None:
+    wanted = next(steps)
+    while True:
+        answer = step(wanted)
+        try:
+            wanted = steps.send(answer)
+        except StopIteration:
+            return
 
 
 def _await_connection(sock: socket.socket, timeout: float | None) -> None:
