@@ -40,7 +40,7 @@ class SyncWire:
 
 class AsyncWire:
     transport = AsyncStreamingTransport
-    closed = "closed by the caller"
+    closed = "closed by this program"
 
     def fetch(self, url, transport, **keywords):
         return asyncio.run(self._fetch(url, transport, **keywords))
@@ -60,7 +60,7 @@ class AsyncWire:
         return response, b"".join(parts)
 
 
-WIRES = {"urllib3": SyncWire(), "aiohttp": AsyncWire()}
+WIRES = {"sync": SyncWire(), "async": AsyncWire()}
 
 
 class Fetching(threading.Thread):

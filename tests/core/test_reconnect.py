@@ -205,7 +205,7 @@ def test_a_failure_after_a_renewed_connection_is_waited_for_again(face):
 
 @both_faces
 def test_a_feed_stays_whole_however_often_another_thread_reconnects(face):
-    count = 3_000
+    count = 20_000
     with ScriptedServer(NumberedFeed(count, then="stop", retry=1)) as server:
         source = new_source(face, server.url)
         consumer = Consumer(face, source)

@@ -20,7 +20,7 @@ from reconnecting_sse.exchange.failures import (
     explain,
     failed_attempt,
 )
-from reconnecting_sse.transports.ways.tunnel import ProxyRefused
+from reconnecting_sse.transports.ways.refusals import ProxyRefused
 
 URL = "https://me:hush@feed.test/events?token=secret"
 NOT_READ_BACK = "cannot be read back"

@@ -41,7 +41,6 @@ STOREYS |= {
 PURE = ["exchange.auth", "exchange.calls", "exchange.cookies", "exchange.exchange"]
 PURE += ["exchange.hop", "exchange.request"]
 EFFECTS = {
-    "aiohttp",
     "asyncio",
     "concurrent",
     "http.client",
@@ -54,7 +53,7 @@ EFFECTS = {
     "structlog",
     "threading",
     "time",
-    "urllib3",
+    "httptools",
 }
 CLIENTS = {"AsyncClient", "AsyncHTTPTransport", "Client", "HTTPTransport"}
 
@@ -183,14 +182,24 @@ def test_the_core_names_no_client(module: str) -> None:
     assert not (named | imported) & CLIENTS
 
 
-def test_the_wires_are_imported_by_the_transports_only() -> None:
+def test_what_speaks_a_protocol_is_imported_by_the_transports_only() -> None:
     users = {
         storey_of(module)
         for module, path in MODULES.items()
         for imported in imports_of(path)
-        if is_within(imported.name, {"aiohttp", "urllib3"})
+        if is_within(imported.name, {"httptools", "socksio"})
     }
     assert users == {"transports"}
+
+
+def test_sockets_are_touched_by_their_drivers_only() -> None:
+    users = {
+        module.removeprefix(f"{PACKAGE}.transports.").partition(".")[0]
+        for module, path in MODULES.items()
+        for imported in imports_of(path)
+        if storey_of(module) == "transports" and is_within(imported.name, {"socket"})
+    }
+    assert users <= {"drivers", "troubles"}  # one only names its errors
 
 
 def test_the_environment_is_not_read_on_import() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import ssl
+import struct
 import threading
+import traceback
 from contextlib import closing
 
 import pytest
@@ -16,6 +19,7 @@ from reconnecting_sse.testing import (
     ScriptedServer,
 )
 from reconnecting_sse.testing.connection import Connection, ServerStoppedError
+from reconnecting_sse.testing.tls import wrapped
 from tests.asking import LIMIT, address, asking
 
 
@@ -94,3 +98,21 @@ def test_a_server_that_stops_begins_no_handshake(server_context):
         pytest.raises(ServerStoppedError),
     ):
         connection.read_request("main", server_context)
+
+
+def test_a_reset_before_tls_begins_leaves_no_socket_open(server_context):
+    """Python 3.11 and 3.12 leave theirs to the garbage collector, which warns."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        reset = select.poll()
+        reset.register(accepted, 0)
+        assert reset.poll(LIMIT * 1000)
+        with pytest.raises(OSError, match="reset") as caught:
+            wrapped(server_context, accepted)
+    frames = traceback.walk_tb(caught.value.__traceback__)
+    made = [frame.f_locals.get("self") for frame, _ in frames]
+    sockets = [each for each in made if isinstance(each, ssl.SSLSocket)]
+    assert {sock.fileno() for sock in sockets} <= {-1}

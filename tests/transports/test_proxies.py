@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 import sys
@@ -12,10 +11,9 @@ from contextlib import ExitStack, contextmanager
 import httpxr
 import pytest
 
-from reconnecting_sse.transports.aiohttp_protocols import Arrivals
 from reconnecting_sse.transports.ways.proxy import Proxy
+from reconnecting_sse.transports.ways.refusals import ProxyRefused
 from reconnecting_sse.transports.ways.route import Route
-from reconnecting_sse.transports.ways.tunnel import ProxyRefused
 from tests.proxies import ESTABLISHED, HTTPProxy, SOCKSProxy
 from tests.raw_wire import (
     CHUNKED,
@@ -650,19 +648,3 @@ def test_an_explicit_transport_ignores_the_environment(wire, monkeypatch):
     with Origin() as origin:
         origin.seen.set()
         assert wire.fetch(origin.url, wire.transport())[1] == EVENT + EVENT
-
-
-def test_a_tunnel_that_was_closed_meanwhile_is_an_error_at_once(monkeypatch):
-    receive = Arrivals.receive
-
-    async def late(self):
-        received = await receive(self)
-        await asyncio.wait([self._parser.closed])
-        return received
-
-    monkeypatch.setattr(Arrivals, "receive", late)
-    with answered(ESTABLISHED) as proxy:
-        url = proxy.url.removesuffix("/feed")
-        wire = WIRES["aiohttp"]
-        text, _ = refused(wire, "https://origin.test/", url, httpxr.ConnectError)
-    assert "origin.test:443 behind the proxy" in text

@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from reconnecting_sse.transports.abort import AbortSignal
-from reconnecting_sse.transports.urllib3_sockets import Release, _Twin
+from reconnecting_sse.transports.drivers.release import Release, _Twin
 from tests.proxies import HTTPProxy
 from tests.raw_wire import (
     CHUNKED,
@@ -389,7 +389,7 @@ def test_a_forked_child_leaves_its_parent_s_blocking_stream_alone(way, scheme):
     signal = AbortSignal()
     context = tls_context() if scheme == "https" else None
     with gated(context) as (server, gate):
-        transport = WIRES["urllib3"].transport(verify=trusted())
+        transport = WIRES["sync"].transport(verify=trusted())
         request = request_for(server.url, signal=signal)
         held = [transport.handle_request(request)]
         assert held[0].stream.read() == EVENT
@@ -420,7 +420,7 @@ def test_a_forked_child_leaves_its_parent_s_asyncio_stream_alone(way, scheme):
                 os.fstat(descriptor)
 
     async def read():
-        transport = WIRES["aiohttp"].transport(verify=trusted())
+        transport = WIRES["async"].transport(verify=trusted())
         request = request_for(server.url, signal=signal)
         held = [await transport.handle_async_request(request)]
         assert await held[0].stream.read() == EVENT
@@ -434,8 +434,7 @@ def test_a_forked_child_leaves_its_parent_s_asyncio_stream_alone(way, scheme):
 
 
 def descriptor_of(response):
-    transport = response.stream._wire._transport
-    return transport.get_extra_info("socket").fileno()
+    return response.stream._wire._descriptor
 
 
 def test_a_forked_child_may_close_it_from_a_loop_of_its_own():
@@ -444,7 +443,7 @@ def test_a_forked_child_may_close_it_from_a_loop_of_its_own():
 
     async def opened():
         request = request_for(server.url)
-        response = await WIRES["aiohttp"].transport().handle_async_request(request)
+        response = await WIRES["async"].transport().handle_async_request(request)
         assert await response.stream.read() == EVENT
         return response
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from reconnecting_sse.testing.request import read_request
-from reconnecting_sse.transports.ways.trust import wrap
+from reconnecting_sse.testing.tls import wrapped
 
 if TYPE_CHECKING:
     import threading
@@ -64,7 +64,7 @@ class Connection:
             return None
 
     def _secure(self, context: ssl.SSLContext) -> None:
-        secured = wrap(context, self._socket, server_side=True)
+        secured = wrapped(context, self._socket)
         self._socket = secured
         if self._stopping.is_set():  # abort() may have met the socket now detached
             raise ServerStoppedError

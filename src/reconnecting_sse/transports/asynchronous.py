@@ -8,27 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httpxr
 
 from reconnecting_sse.transports.abort import ABORT
-from reconnecting_sse.transports.aiohttp_body import Body
-from reconnecting_sse.transports.aiohttp_connection import Wire
-from reconnecting_sse.transports.aiohttp_errors import (
-    CONNECT_ERRORS,
-    WIRE_ERRORS,
-    ClosedError,
-    connect_error,
-    connect_timeout,
-    head_error,
-    headers_timeout,
-)
-from reconnecting_sse.transports.body import is_bodyless
-from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
+from reconnecting_sse.transports.conversation import asked
+from reconnecting_sse.transports.drivers.async_body import AsyncBody
+from reconnecting_sse.transports.drivers.async_wire import AsyncWire
 from reconnecting_sse.transports.http1.message import Message
+from reconnecting_sse.transports.response import response_of
 from reconnecting_sse.transports.settings import Settings
 from reconnecting_sse.transports.timeouts import Timeouts
-from reconnecting_sse.transports.ways.tunnel import refuse_login
+from reconnecting_sse.transports.ways.refusals import refuse_login
+from reconnecting_sse.transports.ways.way import Way
+from reconnecting_sse.transports.wire_errors import Stage, WireErrors
 
 if TYPE_CHECKING:
-    from aiohttp.http import RawResponseMessage
-
     from reconnecting_sse.transports.abort import AbortSignal
     from reconnecting_sse.transports.ways.proxy import ProxyTypes
     from reconnecting_sse.transports.ways.route import Route
@@ -86,23 +77,27 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         """
         route = self._settings.route(request.url)
         message = Message.of(request, route).with_body(await _content(request))
-        contexts = await self._contexts(route)
-        wire = Wire(route)
+        way = Way(route, await self._contexts(route))
+        timeouts = Timeouts.of(request)
+        wire = AsyncWire()
         # httpxr's stubs do not know the attribute.
         signal: AbortSignal | None = cast("Any", request).extensions.get(ABORT)
         if signal is not None:
             signal.attach(wire.abort)
-            wire.closed = signal.aborted
-        timeouts = Timeouts.of(request)
+            wire.is_given_up = signal.aborted
+        errors = WireErrors(timeouts, way, wire)
         try:
-            await _connect(wire, contexts, timeouts.connect)
-            head = await _exchange(wire, request.method, message, timeouts.headers)
-            refuse_login(route, head.code)
+            with errors.mapped(Stage.CONNECTING):
+                await wire.within(timeouts.connect, _connect(wire, way, route))
+            with errors.mapped(Stage.ANSWERING):
+                steps = asked(way.layers, request.method, message)
+                answered = await wire.within(timeouts.headers, wire.run(steps))
+            refuse_login(route, answered.head.status)
         except BaseException:
             wire.close()
             raise
-        body = Body(wire, timeouts.read)
-        return _response(request, head, body)
+        body = AsyncBody(wire, answered, errors, timeouts.read)
+        return response_of(request, answered, body)
 
     async def aclose(self) -> None:
         """Nothing to free: each response owns its connection."""
@@ -115,27 +110,17 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         return await asyncio.to_thread(trust.contexts, route)
 
 
-async def _connect(wire: Wire, contexts: Contexts, seconds: float | None) -> None:
-    try:
-        if wire.closed:
-            raise ClosedError
-        await wire.within(seconds, wire.connect(contexts))
-    except TimeoutError as error:
-        raise connect_timeout(wire.hop, seconds) from error
-    except CONNECT_ERRORS as error:
-        raise connect_error(wire.hop, error) from error
+async def _connect(wire: AsyncWire, way: Way, route: Route) -> None:
+    await wire.connect(route)
+    await wire.run(way.opened(await _target(wire, way, route)))
 
 
-async def _exchange(
-    wire: Wire, method: str, message: bytes, seconds: float | None
-) -> RawResponseMessage:
-    try:
-        return await wire.within(seconds, wire.exchange(method, message))
-    except TimeoutError as error:
-        raise headers_timeout(wire.hop, seconds) from error
-    except WIRE_ERRORS as error:
-        cause = ClosedError() if wire.closed else error
-        raise head_error(wire.hop, cause, is_sending=wire.is_sending) from error
+async def _target(wire: AsyncWire, way: Way, route: Route) -> str:
+    """The origin's name, or its address where the proxy wants one."""
+    if route.proxy is None or route.proxy.resolves_names:
+        return route.host
+    way.hop = route.tunnel
+    return str((await wire.resolved(route.host, route.port))[0][4][0])
 
 
 async def _content(request: httpxr.Request) -> bytes:
@@ -147,22 +132,3 @@ async def _content(request: httpxr.Request) -> bytes:
     if hasattr(stream, "__aiter__"):
         return b"".join([chunk async for chunk in stream])
     return b"".join(stream)
-
-
-def _response(
-    request: httpxr.Request, head: RawResponseMessage, body: Body
-) -> httpxr.Response:
-    headers = list(head.raw_headers)
-    if not is_bodyless(request.method, head.code):
-        body.decoder = decoder_for(head.headers.getall("Content-Encoding", []))
-    if body.decoder is not None:
-        headers = without_coding(headers)
-    version = f"HTTP/{head.version.major}.{head.version.minor}".encode()
-    reason = head.reason.encode("utf-8", "surrogateescape")
-    return httpxr.Response(
-        head.code,
-        headers=cast("Any", headers),  # bytes, too, whatever the stubs say
-        stream=body,
-        request=request,
-        extensions={"http_version": version, "reason_phrase": reason},
-    )

@@ -1,23 +1,29 @@
-"""The blocking wire: one connection per request, closed with its response."""
+"""The transport of the sync face."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
 from reconnecting_sse.transports.abort import ABORT
+from reconnecting_sse.transports.conversation import asked
+from reconnecting_sse.transports.drivers.dialing import resolved
+from reconnecting_sse.transports.drivers.sync_body import SyncBody
+from reconnecting_sse.transports.drivers.sync_wire import SyncWire
 from reconnecting_sse.transports.http1.message import Message
+from reconnecting_sse.transports.response import response_of
 from reconnecting_sse.transports.settings import Settings
 from reconnecting_sse.transports.timeouts import Timeouts
-from reconnecting_sse.transports.urllib3_body import SocketBody
-from reconnecting_sse.transports.urllib3_connection import Connection
-from reconnecting_sse.transports.urllib3_errors import Stage, WireErrors
-from reconnecting_sse.transports.urllib3_sockets import Release
+from reconnecting_sse.transports.ways.refusals import refuse_login
+from reconnecting_sse.transports.ways.way import Way
+from reconnecting_sse.transports.wire_errors import Stage, WireErrors
 
 if TYPE_CHECKING:
-    from reconnecting_sse.transports.http1.response import LiveResponse
+    from reconnecting_sse.transports.conversation import Answered
     from reconnecting_sse.transports.ways.proxy import ProxyTypes
+    from reconnecting_sse.transports.ways.route import Route
     from reconnecting_sse.transports.ways.trust import Certificate, StrPath, Verify
 
 
@@ -68,22 +74,25 @@ class StreamingTransport(httpxr.BaseTransport):
         """
         route = self._settings.route(request.url)
         message = Message.of(request, route).with_body(_content(request))
-        contexts = self._settings.trust.contexts(route)
+        way = Way(route, self._settings.trust.contexts(route))
         timeouts = Timeouts.of(request)
-        release = Release()
+        wire = SyncWire()
         # httpxr's stubs do not know the attribute.
         signal = cast("Any", request).extensions.get(ABORT)
         if signal is not None:
-            signal.attach(release)
-        connection = Connection(route, contexts, timeouts, release)
-        errors = WireErrors(connection)
+            signal.attach(wire.release)
+        errors = WireErrors(timeouts, way, wire)
         try:
-            response = _exchange(connection, errors, request.method, message)
-            body = SocketBody(connection, response, errors, timeouts.read)
+            with errors.mapped(Stage.CONNECTING):
+                _connect(wire, way, route, timeouts.connect)
+            with errors.mapped(Stage.ANSWERING):
+                answered = _ask(wire, way, request.method, message, timeouts.headers)
+            refuse_login(route, answered.head.status)
+            body = SyncBody(wire, answered, errors, timeouts.read)
         except BaseException:
-            connection.close()
+            wire.close()
             raise
-        return body.as_response(request)
+        return response_of(request, answered, body)
 
     def close(self) -> None:
         """Nothing is shared between requests: open responses stay open."""
@@ -102,17 +111,25 @@ def _content(request: httpxr.Request) -> bytes:
         ) from error
 
 
-def _exchange(
-    connection: Connection, errors: WireErrors, method: str, message: bytes
-) -> LiveResponse:
-    with errors.mapped(Stage.CONNECTING):
-        connection.connect()
-    with errors.mapped(Stage.SENDING):
-        refusal = connection.send_or_be_refused(message)
-    try:
-        with errors.mapped(Stage.WAITING):
-            return connection.answer(method)
-    except httpxr.TransportError as error:
-        if refusal is None or isinstance(error, httpxr.ProxyError):
-            raise
-        raise errors.of(refusal, Stage.SENDING) from refusal
+def _connect(wire: SyncWire, way: Way, route: Route, seconds: float | None) -> None:
+    deadline = _after(seconds)
+    wire.connect(route, deadline)
+    wire.run(way.opened(_target(way, route)), deadline)
+
+
+def _target(way: Way, route: Route) -> str:
+    """The origin's name, or its address where the proxy wants one."""
+    if route.proxy is None or route.proxy.resolves_names:
+        return route.host
+    way.hop = route.tunnel
+    return str(resolved(route.host, route.port)[0][4][0])
+
+
+def _ask(
+    wire: SyncWire, way: Way, method: str, message: bytes, seconds: float | None
+) -> Answered:
+    return wire.run(asked(way.layers, method, message), _after(seconds))
+
+
+def _after(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds

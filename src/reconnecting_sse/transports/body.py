@@ -11,13 +11,6 @@ if TYPE_CHECKING:
 READ_SIZE = 65536
 """Bytes read at a time at the most: a decoder's memory is a multiple of that."""
 
-_BODYLESS = frozenset({101, 204, 304})
-
-
-def is_bodyless(method: str, status: int) -> bool:
-    """Whether nothing follows the head, whatever it says (RFC 9112, section 6.3)."""
-    return method == "HEAD" or status in _BODYLESS
-
 
 class LiveBody(ABC):
     """A body read as it arrives: an object, so that no exception can exhaust it.

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from socksio import ProtocolError, socks5
 
-from reconnecting_sse.transports.ways.tunnel import ProxyRefused, not_understood
+from reconnecting_sse.transports.ways.refusals import ProxyRefused, not_understood
 
 if TYPE_CHECKING:
+    from reconnecting_sse.transports.ways.arrived import Arrived
     from reconnecting_sse.transports.ways.route import Route
-    from reconnecting_sse.transports.ways.tunnel import Arrived, Steps
-
-Reading = Generator[bytes | None, bytes, bytes]
+    from reconnecting_sse.transports.ways.steps import Steps
 
 _LOGIN = socks5.SOCKS5AuthMethod
 
 
-def by_socks(route: Route, target: str, arrived: Arrived) -> Steps:
+def by_socks(route: Route, target: str, arrived: Arrived) -> Steps[None]:
     """The steps of SOCKS 5 that open the way to ``target``."""
     # socksio's replies are of one type or another, as its state has it.
     connection: Any = socks5.SOCKS5Connection()
@@ -41,7 +39,7 @@ def by_socks(route: Route, target: str, arrived: Arrived) -> Steps:
         )
 
 
-def _log_in(route: Route, connection: Any, arrived: Arrived) -> Steps:
+def _log_in(route: Route, connection: Any, arrived: Arrived) -> Steps[None]:
     assert route.proxy is not None
     username, password = route.proxy.username, route.proxy.password
     methods = [_LOGIN.NO_AUTH_REQUIRED]
@@ -64,7 +62,7 @@ def _log_in(route: Route, connection: Any, arrived: Arrived) -> Steps:
             )
 
 
-def _reply(arrived: Arrived) -> Reading:
+def _reply(arrived: Arrived) -> Steps[bytes]:
     # RFC 1928, section 6: four bytes, an address whose kind the last one tells, a port.
     head = yield from arrived.exactly(4)
     if head[:2] != b"\x05\x00":

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import ssl
-import traceback
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    import socket
-
     from reconnecting_sse.transports.ways.route import Route
 
 StrPath = str | os.PathLike[str]
@@ -69,20 +66,6 @@ class Trust:
             self._for_proxy if route.needs_proxy_tls else None,
             self._for_origin if route.needs_tls else None,
         )
-
-
-def wrap(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
-    """``sock`` under TLS, its handshake still to be done; closed if that fails."""
-    try:
-        return context.wrap_socket(sock, do_handshake_on_connect=False, **options)
-    except BaseException as error:
-        # Where a reset came first, CPython 3.11 and 3.12 leave the socket that they
-        # have made out of ``sock`` open: nothing but the traceback knows it.
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            made = frame.f_locals.get("self")
-            if isinstance(made, ssl.SSLSocket):
-                made.close()
-        raise
 
 
 def _shared(verify: Verify) -> ssl.SSLContext:

@@ -152,11 +152,11 @@ def test_an_abort_at_any_moment_is_not_lost(monkeypatch, moment):
         return wrapped
 
     with Server(answering(CHUNKED)) as server:
-        module = "reconnecting_sse.transports.urllib3_"
+        module = "reconnecting_sse.transports."
         names = {
-            "socket": "sockets.Release.hold",
-            "connected": "connection._await_connection",
-            "answered": "connection.LiveResponse.begin",
+            "socket": "drivers.release.Release.hold",
+            "connected": "drivers.dialing.Dialing.connected",
+            "answered": "conversation._answered",
         }
         name = module + names[moment]
         monkeypatch.setattr(name, then_abort(pkgutil.resolve_name(name)))
@@ -204,7 +204,7 @@ def interrupted(handler):
     """Calls ``handler`` from a signal, as soon as a read waits for the socket."""
 
     def on_alarm(number, frame):
-        if frame.f_code.co_name == "readinto":
+        if frame.f_code.co_name in ("receive", "select"):
             signal.setitimer(signal.ITIMER_REAL, 0)
             handler()
 

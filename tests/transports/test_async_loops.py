@@ -12,7 +12,6 @@ import httpxr
 import pytest
 
 from reconnecting_sse import AsyncStreamingTransport
-from reconnecting_sse.transports.aiohttp_silence import SilenceError
 from tests.connection_harness import data_of, new_source, take_async
 from tests.raw_wire import (
     CHUNKED,
@@ -103,7 +102,7 @@ def test_a_silence_that_comes_for_a_cancelled_reader_is_not_the_next_ones():
         reading = asyncio.create_task(body.read())
         await asyncio.sleep(0)  # it begins, and waits
         reading.cancel()
-        body._wire.content.set_exception(SilenceError(1))
+        body._wire._fell_silent(1)
         with pytest.raises(asyncio.CancelledError):
             await reading
         more.set()

@@ -6,51 +6,37 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-
-    import aiohttp
-
-
-class SilenceError(TimeoutError):
-    """Nothing came for as long as the reader would wait."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"nothing came for {seconds} s")
-        self.seconds = seconds
+    from collections.abc import Callable
 
 
 class Silence:
-    """Wakes a reader that has waited too long.
+    """Calls back where a reader has waited too long.
 
     To arm a timer for each wait would cost more than all else that a few bytes cost.
     This one is left running when a wait ends: when it is due within a later wait, it
     is armed again for the end of that one.
-
-    It knows neither the body nor its wire: the loop keeps it, and would keep them.
     """
 
-    def __init__(
-        self, content: aiohttp.StreamReader, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._content = content
+    __slots__ = ("_deadline", "_due_at", "_loop", "_on_silence", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # Known within a wait only: who waits knows this object.
+        self._on_silence: Callable[[], object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due_at = 0.0  # not every loop's timers tell
-        self._deadline: float | None = None
-        self._seconds = 0.0
-        self._bytes_before = 0
+        self._deadline = 0.0
 
-    def begin(self, seconds: float | None) -> None:
-        """A wait begins that may last so long."""
-        if seconds is None:
-            return
-        self._seconds, self._bytes_before = seconds, self._content.total_bytes
+    def begin(self, seconds: float, on_silence: Callable[[], object]) -> None:
+        """A wait begins; ``on_silence`` is called if it lasts so long."""
+        self._on_silence = on_silence
         deadline = self._deadline = self._loop.time() + seconds
         if self._timer is None or self._due_at > deadline:
             self._arm(deadline)
 
     def end(self) -> None:
         """The wait is over."""
-        self._deadline = None
+        self._on_silence = None
 
     def cancel(self) -> None:
         """Nobody will wait any more."""
@@ -64,10 +50,9 @@ class Silence:
 
     def _due(self) -> None:
         self._timer = None
-        if self._deadline is None:
+        if self._on_silence is None:
             return
         if self._deadline > self._loop.time():
             self._arm(self._deadline)
-        elif self._content.total_bytes == self._bytes_before:
-            # Else bytes came first, and the reader is only late to take them.
-            self._content.set_exception(SilenceError(self._seconds))
+        else:
+            self._on_silence()

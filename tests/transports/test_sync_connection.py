@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 import ssl
 import threading
-import traceback
 from contextlib import suppress
 
 import httpxr
@@ -245,33 +243,6 @@ def test_tls_broken_off_is_a_connect_error():
         url = server.url.replace("http:", "https:")
         with pytest.raises(httpxr.ConnectError):
             ask(url, transport=trusting())
-
-
-def test_a_reset_before_tls_begins_leaves_no_socket_open(monkeypatch):
-    """Python 3.11 and 3.12 leave theirs to the garbage collector, which warns."""
-    wrap_socket, wrapping = ssl.SSLContext.wrap_socket, threading.Event()
-
-    def script(peer):
-        assert wrapping.wait(PATIENCE)
-        peer.reset()
-
-    def wrap_after_the_reset(context, sock, **options):
-        wrapping.set()
-        reset = select.poll()
-        reset.register(sock, 0)
-        assert reset.poll(PATIENCE * 1000)
-        return wrap_socket(context, sock, **options)
-
-    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", wrap_after_the_reset)
-    with Server(script) as server:
-        url = server.url.replace("http:", "https:")
-        with pytest.raises(httpxr.ConnectError) as caught:
-            ask(url, transport=trusting())
-        assert isinstance(caught.value.__cause__, ConnectionResetError)
-    frames = traceback.walk_tb(caught.value.__cause__.__traceback__)
-    made = [frame.f_locals.get("self") for frame, _ in frames]
-    sockets = [each for each in made if isinstance(each, ssl.SSLSocket)]
-    assert {sock.fileno() for sock in sockets} <= {-1}
 
 
 def test_a_handshake_that_never_ends_is_a_connect_timeout():
