@@ -1467,13 +1467,13 @@ def test_an_abort_from_another_thread_frees_whoever_waits(
 
 
 def test_an_abort_within_the_last_step_of_connecting_is_not_lost(monkeypatch):
-    connect = AsyncWire.connect
+    connect = AsyncWire._dial
 
     async def aborted(self, *args):
         await connect(self, *args)
         self.close()  # what the abort's callback does
 
-    monkeypatch.setattr(AsyncWire, "connect", aborted)
+    monkeypatch.setattr(AsyncWire, "_dial", aborted)
     failing(lambda peer: peer.is_left(), httpxr.ConnectError)
 
 

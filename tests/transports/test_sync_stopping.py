@@ -156,7 +156,7 @@ def test_an_abort_at_any_moment_is_not_lost(monkeypatch, moment):
         names = {
             "socket": "drivers.release.Release.hold",
             "connected": "drivers.dialing.Dialing.connected",
-            "answered": "conversation._answered",
+            "answered": "conversation.payload_of",
         }
         name = module + names[moment]
         monkeypatch.setattr(name, then_abort(pkgutil.resolve_name(name)))

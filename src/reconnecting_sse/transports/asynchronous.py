@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httpxr
 
 from reconnecting_sse.transports.abort import ABORT
-from reconnecting_sse.transports.conversation import asked
+from reconnecting_sse.transports.conversation import Conversation
 from reconnecting_sse.transports.drivers.async_body import AsyncBody
 from reconnecting_sse.transports.drivers.async_wire import AsyncWire
-from reconnecting_sse.transports.http1.message import Message
-from reconnecting_sse.transports.response import response_of
 from reconnecting_sse.transports.settings import Settings
-from reconnecting_sse.transports.timeouts import Timeouts
-from reconnecting_sse.transports.ways.refusals import refuse_login
-from reconnecting_sse.transports.ways.way import Way
-from reconnecting_sse.transports.wire_errors import Stage, WireErrors
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports.abort import AbortSignal
@@ -76,28 +70,21 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             ValueError: A certificate's file cannot be loaded.
         """
         route = self._settings.route(request.url)
-        message = Message.of(request, route).with_body(await _content(request))
-        way = Way(route, await self._contexts(route))
-        timeouts = Timeouts.of(request)
+        contexts, content = await self._contexts(route), await _content(request)
         wire = AsyncWire()
+        conversation = Conversation(request, content, route, contexts, wire)
         # httpxr's stubs do not know the attribute.
         signal: AbortSignal | None = cast("Any", request).extensions.get(ABORT)
         if signal is not None:
             signal.attach(wire.abort)
             wire.is_given_up = signal.aborted
-        errors = WireErrors(timeouts, way, wire)
         try:
-            with errors.mapped(Stage.CONNECTING):
-                await wire.within(timeouts.connect, _connect(wire, way, route))
-            with errors.mapped(Stage.ANSWERING):
-                steps = asked(way.layers, request.method, message)
-                answered = await wire.within(timeouts.headers, wire.run(steps))
-            refuse_login(route, answered.head.status)
+            answered = await wire.run(conversation.steps())
         except BaseException:
             wire.close()
             raise
-        body = AsyncBody(wire, answered, errors, timeouts.read)
-        return response_of(request, answered, body)
+        body = AsyncBody(wire, conversation, answered)
+        return conversation.response(answered, body)
 
     async def aclose(self) -> None:
         """Nothing to free: each response owns its connection."""
@@ -108,19 +95,6 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             return trust.contexts(route)
         # Reading the CAs takes some 20 ms: not the loop's.
         return await asyncio.to_thread(trust.contexts, route)
-
-
-async def _connect(wire: AsyncWire, way: Way, route: Route) -> None:
-    await wire.connect(route)
-    await wire.run(way.opened(await _target(wire, way, route)))
-
-
-async def _target(wire: AsyncWire, way: Way, route: Route) -> str:
-    """The origin's name, or its address where the proxy wants one."""
-    if route.proxy is None or route.proxy.resolves_names:
-        return route.host
-    way.hop = route.tunnel
-    return str((await wire.resolved(route.host, route.port))[0][4][0])
 
 
 async def _content(request: httpxr.Request) -> bytes:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
 from reconnecting_sse.transports.abort import ABORT
-from reconnecting_sse.transports.conversation import asked
-from reconnecting_sse.transports.drivers.dialing import resolved
+from reconnecting_sse.transports.conversation import Conversation
 from reconnecting_sse.transports.drivers.sync_body import SyncBody
 from reconnecting_sse.transports.drivers.sync_wire import SyncWire
-from reconnecting_sse.transports.http1.message import Message
-from reconnecting_sse.transports.response import response_of
 from reconnecting_sse.transports.settings import Settings
-from reconnecting_sse.transports.timeouts import Timeouts
-from reconnecting_sse.transports.ways.refusals import refuse_login
-from reconnecting_sse.transports.ways.way import Way
-from reconnecting_sse.transports.wire_errors import Stage, WireErrors
 
 if TYPE_CHECKING:
-    from reconnecting_sse.transports.conversation import Answered
+    from reconnecting_sse.transports.abort import AbortSignal
     from reconnecting_sse.transports.ways.proxy import ProxyTypes
-    from reconnecting_sse.transports.ways.route import Route
     from reconnecting_sse.transports.ways.trust import Certificate, StrPath, Verify
 
 
@@ -73,26 +64,20 @@ class StreamingTransport(httpxr.BaseTransport):
             ValueError: A certificate's file cannot be loaded.
         """
         route = self._settings.route(request.url)
-        message = Message.of(request, route).with_body(_content(request))
-        way = Way(route, self._settings.trust.contexts(route))
-        timeouts = Timeouts.of(request)
+        contexts = self._settings.trust.contexts(route)
         wire = SyncWire()
+        conversation = Conversation(request, _content(request), route, contexts, wire)
         # httpxr's stubs do not know the attribute.
-        signal = cast("Any", request).extensions.get(ABORT)
+        signal: AbortSignal | None = cast("Any", request).extensions.get(ABORT)
         if signal is not None:
             signal.attach(wire.release)
-        errors = WireErrors(timeouts, way, wire)
         try:
-            with errors.mapped(Stage.CONNECTING):
-                _connect(wire, way, route, timeouts.connect)
-            with errors.mapped(Stage.ANSWERING):
-                answered = _ask(wire, way, request.method, message, timeouts.headers)
-            refuse_login(route, answered.head.status)
-            body = SyncBody(wire, answered, errors, timeouts.read)
+            answered = wire.run(conversation.steps())
+            body = SyncBody(wire, conversation, answered)
         except BaseException:
             wire.close()
             raise
-        return response_of(request, answered, body)
+        return conversation.response(answered, body)
 
     def close(self) -> None:
         """Nothing is shared between requests: open responses stay open."""
@@ -109,27 +94,3 @@ def _content(request: httpxr.Request) -> bytes:
         raise TypeError(
             "this request's body cannot be read here; give bytes or a sync iterator"
         ) from error
-
-
-def _connect(wire: SyncWire, way: Way, route: Route, seconds: float | None) -> None:
-    deadline = _after(seconds)
-    wire.connect(route, deadline)
-    wire.run(way.opened(_target(way, route)), deadline)
-
-
-def _target(way: Way, route: Route) -> str:
-    """The origin's name, or its address where the proxy wants one."""
-    if route.proxy is None or route.proxy.resolves_names:
-        return route.host
-    way.hop = route.tunnel
-    return str(resolved(route.host, route.port)[0][4][0])
-
-
-def _ask(
-    wire: SyncWire, way: Way, method: str, message: bytes, seconds: float | None
-) -> Answered:
-    return wire.run(asked(way.layers, method, message), _after(seconds))
-
-
-def _after(seconds: float | None) -> float | None:
-    return None if seconds is None else time.monotonic() + seconds

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from reconnecting_sse.transports.codings.codings import decoder_for
+import httpxr
+
+from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 from reconnecting_sse.transports.http1.faults import Fault
 from reconnecting_sse.transports.http1.framing import payload_of
 from reconnecting_sse.transports.http1.head import HeadReader
+from reconnecting_sse.transports.http1.message import Message
 from reconnecting_sse.transports.http1.payload import Nothing
 from reconnecting_sse.transports.inflow import Inflow
+from reconnecting_sse.transports.timeouts import Timeouts
 from reconnecting_sse.transports.troubles import Trouble
-from reconnecting_sse.transports.wire_errors import AnswerError, malformed
+from reconnecting_sse.transports.ways.refusals import refuse_login
+from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
+from reconnecting_sse.transports.ways.way import Way
+from reconnecting_sse.transports.wire_errors import (
+    AnswerError,
+    Stage,
+    WireErrors,
+    malformed,
+)
 
 if TYPE_CHECKING:
+    from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
     from reconnecting_sse.transports.http1.head import Head
-    from reconnecting_sse.transports.ways.layers import Layers
-    from reconnecting_sse.transports.ways.steps import Steps
-
+    from reconnecting_sse.transports.ways.route import Route
+    from reconnecting_sse.transports.ways.steps import AllSteps, Steps
+    from reconnecting_sse.transports.ways.trust import Contexts
+    from reconnecting_sse.transports.wire_errors import Wire
 
 # To encrypt a large message whole would keep a loop, or an abort, waiting.
 _SLICE = 1 << 18
@@ -40,15 +55,87 @@ class Answered:
     is_decoded: bool
 
 
-def asked(layers: Layers, method: str, message: bytes) -> Steps[Answered]:
+class Conversation:
+    """One request's exchange of bytes.
+
+    Attributes:
+        timeouts: The request's.
+        errors: What it may end with, as httpxr's.
+
+    Raises:
+        httpxr.LocalProtocolError: The request cannot be sent as it is.
+    """
+
+    def __init__(
+        self,
+        request: httpxr.Request,
+        content: bytes,
+        route: Route,
+        contexts: Contexts,
+        wire: Wire,
+    ) -> None:
+        self._request = request
+        self._message = Message.of(request, route).with_body(content)
+        self._route = route
+        self._way = Way(route, contexts)
+        self.timeouts = Timeouts.of(request)
+        self.errors = WireErrors(self.timeouts, self._way, wire)
+
+    def steps(self) -> AllSteps[Answered]:
+        """Connect and ask; the final response, once its head is complete.
+
+        Raises:
+            httpxr.TransportError: There is none.
+        """
+        with self.errors.mapped(Stage.CONNECTING):
+            yield Within(self.timeouts.connect)
+            yield from self._connected()
+        with self.errors.mapped(Stage.ANSWERING):
+            yield Within(self.timeouts.headers)
+            steps = asked(self._way, self._request.method, self._message)
+            answered = yield from steps
+            yield Within(None)  # from here on each read has a time of its own
+        refuse_login(self._route, answered.head.status)
+        return answered
+
+    def _connected(self) -> AllSteps[None]:
+        route, way = self._route, self._way
+        if route.uds is None:
+            addresses = yield Resolve(*route.address)
+        else:
+            addresses = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", route.uds)]
+        yield Dial(addresses)
+        target = route.host
+        if route.proxy is not None and not route.proxy.resolves_names:
+            way.hop = route.tunnel
+            found = yield Resolve(route.host, route.port)
+            target = str(found[0][4][0])
+        yield from way.opened(target)
+
+    def response(
+        self, answered: Answered, body: LiveBody | AsyncLiveBody
+    ) -> httpxr.Response:
+        """What httpxr makes of it, its body not read yet."""
+        head = answered.head
+        fields = without_coding(head.fields) if answered.is_decoded else head.fields
+        return httpxr.Response(
+            head.status,
+            headers=cast("Any", fields),  # bytes, too, whatever the stubs say
+            stream=body,
+            request=self._request,
+            extensions={"http_version": head.version, "reason_phrase": head.reason},
+        )
+
+
+def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     """Send the message; the final response, once its head is complete.
 
     Raises:
         AnswerError: There is no answer, or it is not HTTP.
     """
+    layers, reader = way.layers, HeadReader()
     for start in range(0, len(message), _SLICE):
         yield layers.send(message[start : start + _SLICE])
-    reader = HeadReader()
     arrived = layers.receive(b"")  # it may have come along with a handshake
     while (head := reader.receive(arrived)) is None:
         raw = yield None
@@ -57,15 +144,11 @@ def asked(layers: Layers, method: str, message: bytes) -> Steps[Answered]:
             raise AnswerError(Trouble.UNANSWERED)
     if isinstance(head, Fault):
         raise malformed(head)
-    return _answered(layers, method, head, reader.rest)
-
-
-def _answered(layers: Layers, method: str, head: Head, rest: bytes) -> Answered:
     payload = payload_of(head, method)
     if isinstance(payload, Fault):
         raise malformed(payload)
     is_empty = isinstance(payload, Nothing)
     decoder = None if is_empty else decoder_for(head.members(b"content-encoding"))
     inflow = Inflow(layers, payload, decoder)
-    first = inflow.pass_on(rest) if rest and not payload.is_done else b""
+    first = inflow.pass_on(reader.rest) if reader.rest and not payload.is_done else b""
     return Answered(head, inflow, first, decoder is not None)

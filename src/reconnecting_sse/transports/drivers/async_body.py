@@ -11,9 +11,8 @@ from reconnecting_sse.transports.wire_errors import OF_THE_WIRE, Stage, without_
 if TYPE_CHECKING:
     import httpxr
 
-    from reconnecting_sse.transports.conversation import Answered
+    from reconnecting_sse.transports.conversation import Answered, Conversation
     from reconnecting_sse.transports.drivers.async_wire import AsyncWire
-    from reconnecting_sse.transports.wire_errors import WireErrors
 
 
 class AsyncBody(AsyncLiveBody):
@@ -26,15 +25,14 @@ class AsyncBody(AsyncLiveBody):
     def __init__(
         self,
         wire: AsyncWire,
+        conversation: Conversation,
         answered: Answered,
-        errors: WireErrors,
-        read_timeout: float | None,
     ) -> None:
-        self.read_timeout = read_timeout
+        self.read_timeout = conversation.timeouts.read
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first
-        self._errors = errors
+        self._errors = conversation.errors
         self._has_ended = False
 
     async def read(self) -> bytes:
@@ -86,7 +84,7 @@ class AsyncBody(AsyncLiveBody):
     def _received(self, raw: bytes) -> bytes:
         content = self._inflow.receive(raw)
         if reply := self._inflow.reply():
-            self._wire.send(reply)
+            self._wire.reply(reply)
         return content
 
     def close(self) -> None:

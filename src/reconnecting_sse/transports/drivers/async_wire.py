@@ -14,43 +14,42 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.transports.body import READ_SIZE
-from reconnecting_sse.transports.drivers.dialing import Dialing, at_path, literal
-from reconnecting_sse.transports.drivers.silence import Silence
+from reconnecting_sse.transports.drivers.alarm import Alarm
+from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
+from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Callable
 
-    from reconnecting_sse.transports.drivers.dialing import Address
-    from reconnecting_sse.transports.ways.route import Route
-    from reconnecting_sse.transports.ways.steps import Steps
+    from reconnecting_sse.transports.ways.steps import Address, AllSteps, Step
 
 _Result = TypeVar("_Result")
 
 
 class AsyncWire:
-    """Connects, runs steps and reads, in its caller's task.
+    """Makes a conversation's steps, and reads, in its caller's task.
 
     All but ``abort`` and ``discard`` belongs to the loop's own thread. The loop keeps
     it while it reads: it must not know its body, which is to be collected. In a forked
     process it only lets go: the loop's selector is shared with the parent.
 
     Attributes:
-        refusal: What the peer stopped reading with; it may have answered all the same.
         is_given_up: Freed by us; a connection may also be lost.
     """
 
     def __init__(self) -> None:
-        self.refusal: OSError | None = None
         self.is_given_up = False
         self._loop = asyncio.get_running_loop()
         self._owner = os.getpid()
         self._socket: socket.socket | None = None
         self._descriptor = -1
-        self._scope: asyncio.Timeout | None = None
-        self._silence = Silence(self._loop)
+        self._alarm = Alarm(self._loop)
+        self._is_late = False
         self._waiter: asyncio.Future[None] | None = None
         self._outgoing = bytearray()
+        # What the peer stopped reading with; it may have answered all the same.
+        self._refusal: OSError | None = None
         # One piece that has come and was not taken yet, b"" at the end; one only, so
         # that the loop turns between any two.
         self._piece: bytes | None = None
@@ -59,8 +58,7 @@ class AsyncWire:
 
     @property
     def is_sending(self) -> bool:
-        """Whether something that is to be sent was not taken."""
-        return self.refusal is not None or bool(self._outgoing)
+        return self._refusal is not None or bool(self._outgoing)
 
     @property
     def is_here(self) -> bool:
@@ -70,64 +68,35 @@ class AsyncWire:
         except RuntimeError:  # none runs
             return False
 
-    async def within(self, seconds: float | None, step: Awaitable[_Result]) -> _Result:
-        """The step's result, unless the time passes or the wire is closed before.
+    async def run(self, steps: AllSteps[_Result]) -> _Result:
+        """Make each step, and give what they come to."""
+        advance: Callable[[], Step] = partial(next, steps)
+        while True:
+            try:
+                step = advance()
+            except StopIteration as done:
+                result: _Result = done.value
+                return result
+            try:
+                advance = partial(steps.send, await self._made(step))
+            except BaseException as error:  # noqa: BLE001  (the steps know)
+                advance = partial(steps.throw, error)
 
-        Raises:
-            TimeoutError: The time has passed.
-            ClosedError: The wire was closed.
-        """
-        try:
-            async with asyncio.timeout(seconds) as self._scope:
-                result = await step
-        except TimeoutError:
-            self._check()
-            raise
-        finally:
-            self._scope = None
+    async def _made(self, step: Step) -> Any:
         self._check()
-        return result
-
-    # ------------------------------------------------------------------ connecting
-
-    async def connect(self, route: Route) -> None:
-        """Connect to the route's first hop.
-
-        Raises:
-            OSError: It cannot be connected to.
-        """
-        self._check()
-        if route.uds:
-            addresses = at_path(route.uds)
-        else:
-            addresses = await self.resolved(*route.address)
-        with Dialing(addresses, self._loop.time()) as dialing:
-            sock = None
-            while sock is None:
-                await self._writable(dialing, dialing.begin_due(self._loop.time()))
-                sock = dialing.connected(self._loop.time())
-            self._socket, self._descriptor = sock, sock.fileno()
-        self._read_on()
-
-    async def resolved(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host."""
-        # For those that are addresses no thread is needed.
-        return literal(host, port) or await self._loop.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )
-
-    async def _writable(self, dialing: Dialing, seconds: float | None) -> None:
-        """Wait until one of the sockets is, or the next one is due."""
-        descriptors = [sock.fileno() for sock in dialing.trying]
-        for descriptor in descriptors:
-            self._loop.add_writer(descriptor, self._wake)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._woken()
-        finally:
-            for descriptor in descriptors:
-                self._loop.remove_writer(descriptor)
+        match step:
+            case Within(seconds):
+                self._alarm.set(seconds, self._run_out)
+            case Resolve(host, port):
+                return await self._resolved(host, port)
+            case Dial(addresses):
+                await self._dial(addresses)
+                self._check()
+            case None:
+                return await self._first_word()
+            case bytes():
+                await self._send(step)
+        return None
 
     # ------------------------------------------------------------------ waiting
 
@@ -137,50 +106,71 @@ class AsyncWire:
             await self._waiter
         finally:
             self._waiter = None
+        self._check()
 
-    def _wake(self, error: BaseException | None = None) -> None:
+    def _wake(self, *_: object) -> None:
         waiter = self._waiter
-        if waiter is None or waiter.done():
-            return
-        if error is None:
+        if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        else:
-            waiter.set_exception(error)
 
-    # ------------------------------------------------------------------ running
+    def _run_out(self) -> None:
+        self._is_late = True
+        self._wake()
 
-    async def run(self, steps: Steps[_Result]) -> _Result:
-        """Make each step, and give what they come to."""
-        arrived: Any = None  # what begins a generator
-        while True:
-            try:
-                step = steps.send(arrived)
-            except StopIteration as done:
-                result: _Result = done.value
-                return result
-            arrived = await (self._first_word() if step is None else self._sent(step))
+    def _check(self) -> None:
+        if self.is_given_up:
+            raise ClosedError
+        if self._is_late:
+            raise TimeoutError("the time was used up")
 
-    async def _first_word(self) -> bytes:
-        """What a peer has to say that may have stopped reading."""
+    # ------------------------------------------------------------------ connecting
+
+    async def _resolved(self, host: str, port: int) -> list[Address]:
+        with suppress(socket.gaierror):  # an address needs no thread
+            return resolved(host, port, socket.AI_NUMERICHOST)
+        resolving = self._loop.run_in_executor(None, resolved, host, port)
+        resolving.add_done_callback(self._wake)
         try:
-            data = await self._arrival()
-        except ConnectionError as error:
-            raise self.refusal or error from None
-        if not data and self.refusal is not None:
-            raise self.refusal
-        return data
+            while not resolving.done():
+                await self._woken()
+        finally:
+            resolving.cancel()  # or nobody would ask for its error
+        return resolving.result()
 
-    async def _sent(self, data: bytes) -> bytes:
+    async def _dial(self, addresses: list[Address]) -> None:
+        with Dialing(addresses, self._loop.time()) as dialing:
+            sock = None
+            while sock is None:
+                wait = dialing.begin_due(self._loop.time())
+                await self._writable([s.fileno() for s in dialing.trying], wait)
+                sock = dialing.connected(self._loop.time())
+            self._socket, self._descriptor = sock, sock.fileno()
+        self._read_on()
+
+    async def _writable(self, descriptors: list[int], wait: float | None) -> None:
+        """Wait until one of the sockets is, or the next one is due."""
+        next_due = None if wait is None else self._loop.call_later(wait, self._wake)
+        for descriptor in descriptors:
+            self._loop.add_writer(descriptor, self._wake)
+        try:
+            await self._woken()
+        finally:
+            for descriptor in descriptors:
+                self._loop.remove_writer(descriptor)
+            if next_due is not None:
+                next_due.cancel()
+
+    # ------------------------------------------------------------------ talking
+
+    async def _send(self, data: bytes) -> None:
         """Send it, unless the peer has something to say first."""
-        self.send(data)
+        self.reply(data)
         while self._outgoing and self._piece is None and self._loss is None:
-            self._check()
             await self._woken()
         if self._outgoing:
             await asyncio.sleep(0)  # as long as it takes, the loop turns
-        return b""
 
-    def send(self, data: bytes) -> None:
+    def reply(self, data: bytes) -> None:
         """Send it, now or as soon as there is room."""
         self._outgoing += data
         self._send_some()
@@ -195,17 +185,24 @@ class AsyncWire:
         except OSError as error:
             # It may have answered before it has read all: that is read, then.
             self._outgoing.clear()
-            self.refusal = error
-        self._watch_writing(wanted=bool(self._outgoing))
-        if not self._outgoing:
-            self._wake()
-
-    def _watch_writing(self, *, wanted: bool) -> None:
-        if wanted and not self._is_writing:
+            self._refusal = error
+        is_wanted = bool(self._outgoing)
+        if is_wanted and not self._is_writing:
             self._loop.add_writer(self._descriptor, self._send_some)
-        elif self._is_writing and not wanted:
+        elif self._is_writing and not is_wanted:
             self._loop.remove_writer(self._descriptor)
-        self._is_writing = wanted
+            self._wake()
+        self._is_writing = is_wanted
+
+    async def _first_word(self) -> bytes:
+        """What a peer has to say that may have stopped reading."""
+        try:
+            data = await self._arrival()
+        except ConnectionError as error:
+            raise self._refusal or error from None
+        if not data and self._refusal is not None:
+            raise self._refusal
+        return data
 
     # ------------------------------------------------------------------ reading
 
@@ -217,13 +214,16 @@ class AsyncWire:
             ClosedError: The wire was closed.
             OSError: The connection was lost.
         """
-        if longest is None:
-            return await self._arrival()
-        self._silence.begin(longest, partial(self._fell_silent, longest))
+        self._is_late = False
+        self._alarm.set(longest, self._fall_silent)
         try:
             return await self._arrival()
+        except TimeoutError as error:
+            if longest is None or error.errno is not None:  # the system's own
+                raise
+            raise SilenceError(longest) from None
         finally:
-            self._silence.end()
+            self._alarm.off()
 
     def take(self) -> bytes | None:
         """What has come already; None if nothing has."""
@@ -236,7 +236,6 @@ class AsyncWire:
         while (piece := self.take()) is None:
             if self._loss is not None:
                 raise self._loss
-            self._check()
             await self._woken()
         return piece
 
@@ -245,30 +244,28 @@ class AsyncWire:
             self._is_reading = True
             self._loop.add_reader(self._descriptor, self._readable)
 
-    def _pause(self) -> None:
+    def _readable(self) -> None:
+        assert self._socket is not None
+        if self._piece is None:
+            try:
+                self._piece = self._socket.recv(READ_SIZE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._loss = error
+            self._wake()
+            if self._piece:
+                return
+        # At the end; or its reader is elsewhere: the socket is the backpressure.
         self._is_reading = False
         self._loop.remove_reader(self._descriptor)
 
-    def _readable(self) -> None:
-        assert self._socket is not None
-        if self._piece is not None:
-            self._pause()  # its reader is elsewhere: the socket is the backpressure
-            return
-        try:
-            self._piece = self._socket.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._loss = error
-        if not self._piece:
-            self._pause()
-        self._wake()
-
-    def _fell_silent(self, seconds: float) -> None:
+    def _fall_silent(self) -> None:
         # A process that was frozen finds first what has come meanwhile.
         if self._is_reading:
             self._readable()
-        self._wake(SilenceError(seconds))
+        if self._piece is None:
+            self._run_out()
 
     # ------------------------------------------------------------------ letting go
 
@@ -285,7 +282,6 @@ class AsyncWire:
     def close(self) -> None:
         """Free the socket, and whoever waits for it. Idempotent."""
         self.is_given_up = True
-        self._silence.cancel()
         sock, self._socket = self._socket, None
         # After a fork the selector is the parent's, too; a closed loop has none.
         if os.getpid() == self._owner:
@@ -295,12 +291,11 @@ class AsyncWire:
             sock.close()
 
     def _forget(self, sock: socket.socket | None) -> None:
+        self._alarm.cancel()
         if sock is not None:
             self._loop.remove_reader(self._descriptor)
             self._loop.remove_writer(self._descriptor)
-        self._wake(ClosedError())
-        if self._scope is not None:
-            self._scope.reschedule(self._loop.time())
+        self._wake()
 
     def discard(self) -> None:
         """Close it from a destructor: on any thread, the loop closed or not."""
@@ -308,7 +303,3 @@ class AsyncWire:
             self.close()
         else:
             self.abort()
-
-    def _check(self) -> None:
-        if self.is_given_up:
-            raise ClosedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports.ways.race import Race, interleaved
 
@@ -13,27 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    # Family, kind, protocol, canonical name and what connect() takes.
-    Address = tuple[Any, Any, int, str, Any]
+    from reconnecting_sse.transports.ways.steps import Address
 
 
-def resolved(host: str, port: int) -> list[Address]:
+def resolved(host: str, port: int, flags: int = 0) -> list[Address]:
     """The addresses of a host; blocks for as long as the system's resolver does."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
-def literal(host: str, port: int) -> list[Address]:
-    """The addresses of a host that is one; of a name none. Never blocks."""
-    with suppress(socket.gaierror):
-        return socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-        )
-    return []
-
-
-def at_path(path: str) -> list[Address]:
-    """The address of a Unix-domain socket."""
-    return [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", path)]
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
 
 
 class Dialing:
@@ -80,7 +65,12 @@ class Dialing:
         try:
             self._hold(sock)
             sock.setblocking(False)
-            _connect(sock, where)
+            if family == socket.AF_UNIX:
+                sock.connect(where)  # at once, or not: there is nothing to wait for
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(BlockingIOError):
+                sock.connect(where)
         except OSError:
             self._drop(sock)
             raise
@@ -107,15 +97,6 @@ class Dialing:
     def __exit__(self, *_: object) -> None:
         for sock in self.trying:
             sock.close()
-
-
-def _connect(sock: socket.socket, where: Any) -> None:
-    if sock.family == socket.AF_UNIX:
-        sock.connect(where)  # at once, or not: there is nothing to wait for
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with suppress(BlockingIOError):
-        sock.connect(where)
 
 
 def _has_peer(sock: socket.socket) -> bool:

@@ -12,9 +12,8 @@ from reconnecting_sse.transports.wire_errors import OF_THE_WIRE, Stage, without_
 if TYPE_CHECKING:
     import httpxr
 
-    from reconnecting_sse.transports.conversation import Answered
+    from reconnecting_sse.transports.conversation import Answered, Conversation
     from reconnecting_sse.transports.drivers.sync_wire import SyncWire
-    from reconnecting_sse.transports.wire_errors import WireErrors
 
 
 class _State(Enum):
@@ -33,16 +32,15 @@ class SyncBody(LiveBody):
     def __init__(
         self,
         wire: SyncWire,
+        conversation: Conversation,
         answered: Answered,
-        errors: WireErrors,
-        read_timeout: float | None,
     ) -> None:
-        self.read_timeout = read_timeout
+        self.read_timeout = conversation.timeouts.read
         self._state = _State.OPEN
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first
-        self._errors = errors
+        self._errors = conversation.errors
         # Not __del__: in a cycle the socket could be collected, with a warning, first.
         self._free = finalize(self, wire.close)
 
@@ -78,7 +76,7 @@ class SyncBody(LiveBody):
             else:
                 content = inflow.receive(self._wire.receive(self.read_timeout))
                 if reply := inflow.reply():
-                    self._wire.send(reply)
+                    self._wire.reply(reply)
             if content:
                 return content
         return b""

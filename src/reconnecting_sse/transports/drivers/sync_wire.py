@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import selectors
-import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.transports.body import READ_SIZE
-from reconnecting_sse.transports.drivers.dialing import Dialing, at_path, resolved
+from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
 from reconnecting_sse.transports.drivers.release import Release
+from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
 
 if TYPE_CHECKING:
-    from reconnecting_sse.transports.ways.route import Route
-    from reconnecting_sse.transports.ways.steps import Steps
+    import socket
+    from collections.abc import Callable
+
+    from reconnecting_sse.transports.ways.steps import Address, AllSteps, Step
 
 _Result = TypeVar("_Result")
 
@@ -26,110 +29,113 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class SyncWire:
-    """Connects, runs steps and reads, each within its time.
+    """Makes a conversation's steps, and reads, each within its time.
 
     One thread uses it. ``release``, from any other or a signal handler, ends what
     that one is doing.
-
-    Attributes:
-        refusal: What the peer stopped reading with; it may have answered all the same.
     """
 
     def __init__(self) -> None:
         self.release = Release()
-        self.refusal: OSError | None = None
         self._socket: socket.socket
+        self._deadline: float | None = None
+        self._timeout: float | None = 0.0
         self._outgoing = bytearray()
-        self._timeout: float | None = -1.0  # none that a socket has
+        # What the peer stopped reading with; it may have answered all the same.
+        self._refusal: OSError | None = None
 
     @property
     def is_sending(self) -> bool:
-        """Whether something that is to be sent was not taken."""
-        return self.refusal is not None or bool(self._outgoing)
+        return self._refusal is not None or bool(self._outgoing)
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it was released."""
         return self.release.requested
+
+    def run(self, steps: AllSteps[_Result]) -> _Result:
+        """Make each step, and give what they come to."""
+        advance: Callable[[], Step] = partial(next, steps)
+        while True:
+            try:
+                step = advance()
+            except StopIteration as done:
+                result: _Result = done.value
+                return result
+            try:
+                advance = partial(steps.send, self._made(step))
+            except BaseException as error:  # noqa: BLE001  (the steps know)
+                advance = partial(steps.throw, error)
+
+    def _made(self, step: Step) -> Any:
+        self._check()
+        match step:
+            case Within(seconds):
+                self._deadline = None if seconds is None else _now() + seconds
+            case Resolve(host, port):
+                return resolved(host, port)
+            case Dial(addresses):
+                self._dial(addresses)
+                self._check()
+            case None:
+                return self._arrival()
+            case bytes():
+                self._send(step)
+        return None
 
     # ------------------------------------------------------------------ connecting
 
-    def connect(self, route: Route, deadline: float | None) -> None:
-        """Connect to the route's first hop.
-
-        Raises:
-            OSError: It cannot be connected to, or not in time.
-            ClosedError: The wire was released.
-        """
-        self._check()
-        addresses = at_path(route.uds) if route.uds else resolved(*route.address)
+    def _dial(self, addresses: list[Address]) -> None:
         # What was requested before a socket was held is seen by a check after it; a
         # socket that is being connected is woken by its shutdown.
-        with Dialing(addresses, time.monotonic(), self.release.hold) as dialing:
+        with Dialing(addresses, _now(), self.release.hold) as dialing:
             sock = None
             while sock is None:
-                wait = dialing.begin_due(time.monotonic())
+                wait = dialing.begin_due(_now())
                 self._check()
-                waits = [w for w in (wait, _left(deadline)) if w is not None]
-                _await(dialing.trying, selectors.EVENT_WRITE, min(waits, default=None))
+                left = self._left()
+                if wait is None or (left is not None and left < wait):
+                    wait = left
+                _await(dialing.trying, selectors.EVENT_WRITE, wait)
                 self._check()
-                sock = dialing.connected(time.monotonic())
+                sock = dialing.connected(_now())
             self._socket = sock
         self.release.hold_only(sock)
-        self._check()
 
-    # ------------------------------------------------------------------ running
+    # ------------------------------------------------------------------ talking
 
-    def run(self, steps: Steps[_Result], deadline: float | None) -> _Result:
-        """Make each step, and give what they come to."""
-        self._set_timeout(0.0)
-        arrived: Any = None  # what begins a generator
-        while True:
-            try:
-                step = steps.send(arrived)
-            except StopIteration as done:
-                self._check()
-                result: _Result = done.value
-                return result
-            if step is None:
-                arrived = self._arrival(deadline)
-            else:
-                arrived = self._sent(step, deadline)
-
-    def _sent(self, data: bytes, deadline: float | None) -> bytes:
+    def _send(self, data: bytes) -> None:
         """Send it, unless the peer has something to say first."""
         self._outgoing += data
         self._send_some()
-        while self._outgoing and not self._ready(deadline) & selectors.EVENT_READ:
+        while self._outgoing and not self._ready() & selectors.EVENT_READ:
             self._send_some()
-        return b""
 
-    def _arrival(self, deadline: float | None) -> bytes:
+    def _arrival(self) -> bytes:
         """What has come; what is to be sent goes while it is waited for."""
         while True:
             self._send_some()
-            if self._ready(deadline) & selectors.EVENT_READ:
+            if self._ready() & selectors.EVENT_READ:
                 with suppress(BlockingIOError):
                     return self._first_word()
-
-    def _ready(self, deadline: float | None) -> int:
-        """What the socket is ready for, of what there is to do."""
-        events = selectors.EVENT_READ
-        if self._outgoing:
-            events |= selectors.EVENT_WRITE
-        ready = _await([self._socket], events, _left(deadline))
-        self._check()
-        return ready
 
     def _first_word(self) -> bytes:
         """What a peer has to say that may have stopped reading."""
         try:
             data = self._socket.recv(READ_SIZE)
         except ConnectionError as error:
-            raise self.refusal or error from None
-        if not data and self.refusal is not None:
-            raise self.refusal
+            raise self._refusal or error from None
+        if not data and self._refusal is not None:
+            raise self._refusal
         return data
+
+    def _ready(self) -> int:
+        """What the socket is ready for, of what there is to do."""
+        events = selectors.EVENT_READ
+        if self._outgoing:
+            events |= selectors.EVENT_WRITE
+        ready = _await([self._socket], events, self._left())
+        self._check()
+        return ready
 
     def _send_some(self) -> None:
         try:
@@ -140,7 +146,15 @@ class SyncWire:
         except OSError as error:
             # It may have answered before it has read all: that is read, then.
             self._outgoing.clear()
-            self.refusal = error
+            self._refusal = error
+
+    def _left(self) -> float | None:
+        if self._deadline is None:
+            return None
+        left = self._deadline - _now()
+        if left <= 0:
+            raise TimeoutError("the time was used up")
+        return left
 
     # ------------------------------------------------------------------ reading
 
@@ -155,7 +169,7 @@ class SyncWire:
         try:
             data = self._socket.recv(READ_SIZE)
         except TimeoutError as error:
-            if error.errno is not None:  # the system's own
+            if longest is None or error.errno is not None:  # the system's own
                 raise
             return self._last_look(longest)
         if not data:
@@ -163,19 +177,19 @@ class SyncWire:
             self._check()
         return data
 
-    def _last_look(self, longest: float | None) -> bytes:
+    def _last_look(self, longest: float) -> bytes:
         """Frozen beyond its time a process finds what came meanwhile."""
         self._set_timeout(0.0)
         try:
             return self._socket.recv(READ_SIZE)
         except BlockingIOError:
-            assert longest is not None
             raise SilenceError(longest) from None
 
-    def send(self, data: bytes) -> None:
-        """Send what TLS itself has to say, if there is room for it at once."""
+    def reply(self, data: bytes) -> None:
+        """Send what TLS itself has to say, as far as there is room for it."""
+        self._set_timeout(0.0)
         with suppress(OSError):
-            self._socket.send(data, getattr(socket, "MSG_DONTWAIT", 0))
+            self._socket.send(data)
 
     def _set_timeout(self, seconds: float | None) -> None:
         if seconds != self._timeout:
@@ -197,6 +211,10 @@ class SyncWire:
             raise ClosedError
 
 
+def _now() -> float:
+    return time.monotonic()
+
+
 def _await(socks: list[socket.socket], events: int, seconds: float | None) -> int:
     """Which events one of the sockets is ready for, once one is."""
     with _Selector() as selector:
@@ -206,12 +224,3 @@ def _await(socks: list[socket.socket], events: int, seconds: float | None) -> in
         for _, mask in selector.select(seconds):
             ready |= mask
         return ready
-
-
-def _left(deadline: float | None) -> float | None:
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the time was used up")
-    return left
