@@ -527,6 +527,7 @@ TLS_ENDS = [
     whole("TLS: 204, untold", NO_CONTENT, End.UNTOLD, body=b"", status=204, **TLS),
     broken("TLS: until an end, untold", OK + b"\r\n" + EVENT, End.UNTOLD, **TLS),
     broken("TLS: no body, untold", OK + b"\r\n", End.UNTOLD, body=b"", **TLS),
+    whole("TLS: within the last CRLF", CHUNKED + CHUNK + LAST[:-1], End.FIN, **TLS),
     broken("TLS: within a length", counted(b"99"), End.FIN, **TLS),
     broken("TLS: within a length, untold", counted(b"99"), End.UNTOLD, **TLS),
     broken("TLS: within the chunks", CHUNKED + CHUNK, End.FIN, **TLS),
