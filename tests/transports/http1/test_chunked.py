@@ -110,6 +110,13 @@ def test_every_place_to_end_within_the_end_is_judged_right():
         assert outcome == ("done" if length >= last else "cut"), wire[:length]
 
 
+@pytest.mark.parametrize("end", [b"0\r\n", b"0\r\n\r", b"0\r\nA: b\r"])
+def test_bytes_that_are_none_change_nothing(end):
+    """TLS may bring its own end only, and that of the body has to be judged then."""
+    assert drained(Chunked(), [b"3\r\nabc\r\n" + end, b""]) == (b"abc", "done")
+    assert drained(Chunked(), [b"", b"3\r\nabc\r\n", b""]) == (b"abc", "cut")
+
+
 @pytest.mark.parametrize("left", range(1, 12))
 @pytest.mark.parametrize("data", [b"a", b"\r", b"\r\n0\r", b"0\r\n"])
 def test_no_cut_within_a_chunk_passes_for_the_end(data, left):

@@ -53,7 +53,8 @@ class Chunked(Payload):
             if self._awaited:
                 self.fault = Fault(f"its chunks are malformed ({error})")
         self.is_done = not self._awaited
-        self._ends_in_cr = data.endswith(b"\r")
+        if data:  # TLS may have come without any
+            self._ends_in_cr = data.endswith(b"\r")
 
     def _count(self, data: bytes) -> None:
         self._overhead += len(data)
