@@ -11,11 +11,17 @@ from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.tls import TLSLayer
 from tests.raw_wire import tls_context, trusting_context
 
+WHOLE = (1 << 30,)
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class TLSPeer:
-    """A server's side of TLS; ``answer`` says what to, once it is established."""
+    """A server's side of TLS: called with what has come, it gives what it sends.
+
+    Args:
+        answer: What it says to what it reads; another peer, if TLS is within TLS.
+        first: What it says as soon as it can.
+    """
 
     def __init__(self, context=None, *, answer=lambda _: b"", first=b""):
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -27,7 +33,6 @@ class TLSPeer:
         self.failure = None
 
     def __call__(self, data):
-        """What it sends when these bytes have come."""
         self.incoming.write(data)
         try:
             self.go_on()
@@ -41,10 +46,13 @@ class TLSPeer:
         if not self.is_established:
             self.tls.do_handshake()
             self.is_established = True
-            self.tls.write(self.first) if self.first else None
+            self.say(self.first)
         while data := self.tls.read(1 << 14):
-            answer = self.answer(data)
-            self.tls.write(answer) if answer else None
+            self.say(self.answer(data))
+
+    def say(self, data):
+        if data:
+            self.tls.write(data)
 
     def send(self, data):
         """The records for it."""
@@ -52,29 +60,42 @@ class TLSPeer:
         return self.outgoing.read()
 
     def close(self):
-        """The records of a proper end."""
+        """The record of a proper end."""
         with contextlib.suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
         return self.outgoing.read()
 
 
-def play(steps, peer, *, size=None, end=b""):
-    """Run the steps against what a peer answers, in pieces of a size.
+def cut(data, sizes):
+    """The bytes in pieces of these sizes, over and over."""
+    starts = [0, *itertools.takewhile(len(data).__gt__, _sums(sizes))]
+    ends = [*starts[1:], len(data)]
+    return [data[a:b] for a, b in zip(starts, ends, strict=True) if a < b]
+
+
+def _sums(sizes):
+    return itertools.accumulate(itertools.cycle(sizes))
+
+
+def play(steps, peer, *, sizes=WHOLE):
+    """Run the steps against what a peer answers, cut into pieces; then comes the end.
 
     Returns what they return, and what they left unread.
     """
-    step, left = partial(next, steps), bytearray()
+    step, coming = partial(next, steps), []
     while True:
         try:
             wanted = step()
         except StopIteration as done:
-            return done.value, bytes(left)
+            return done.value, b"".join(coming)
         if wanted is None:
-            given, left = bytes(left[:size]), left[len(left[:size]) :]
-            step = partial(steps.send, given or end)
-        else:
-            left += peer(wanted)
+            step = partial(steps.send, coming.pop(0) if coming else b"")
+            continue
+        try:
+            coming += cut(peer(wanted), sizes)
             step = partial(steps.send, b"")
+        except OSError as error:
+            step = partial(steps.throw, error)
 
 
 def context(version="1.3", make=trusting_context):
@@ -83,27 +104,28 @@ def context(version="1.3", make=trusting_context):
     return made
 
 
-def secured(peer, *, version="1.3", size=None):
-    """A layer after its handshake with the peer."""
+def secured(peer, *, version="1.3", sizes=WHOLE):
+    """A layer after its handshake with the peer, nothing left over."""
     layer = TLSLayer(context(version), "localhost")
-    _, left = play(layer.handshake(), peer, size=size)
-    assert layer.receive(left) == peer.first
+    _, left = play(layer.handshake(), peer, sizes=sizes)
+    assert layer.receive(left) == b""
     return layer
 
 
-def stacked(*peers):
-    """Layers of TLS, each within the one before."""
-    layers = Layers()
-    for index, _peer in enumerate(peers):
-        layer = TLSLayer(context(), "localhost")
-        _, left = play(layers.through(layer.handshake()), nested(peers[: index + 1]))
-        layers.push(layer)
-        assert layers.receive(left) == b""
-    return layers
-
-
-def nested(peers):
+def nested(*peers):
     """The outermost peer, which hands what it reads to the next one."""
     for outer, inner in itertools.pairwise(peers):
         outer.answer = inner
     return peers[0]
+
+
+def stacked(*peers, sizes=WHOLE):
+    """Layers of TLS, each within the one before, to such peers."""
+    layers = Layers()
+    for depth in range(1, len(peers) + 1):
+        layer = TLSLayer(context(), "localhost")
+        steps = layers.through(layer.handshake())
+        _, left = play(steps, nested(*peers[:depth]), sizes=sizes)
+        layers.push(layer)
+        assert layers.receive(left) == b""
+    return layers

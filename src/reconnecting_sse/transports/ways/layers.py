@@ -65,7 +65,7 @@ class Layers:
         """What the layers themselves have to send; asked for after each ``receive``."""
         data = b""
         for layer in reversed(self._stack):
-            data = layer.send(data) + layer.outgoing()
+            data = layer.send(data) if data else layer.outgoing()
         return data
 
     def through(self, steps: Steps[_Result]) -> Steps[_Result]:

@@ -7,11 +7,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconnecting_sse.transports.ways.steps import Steps
 
-# RFC 8446, section 5.1: no record holds more, so one read takes all of one. The BIOs
-# never shrink, and are never handed more at a time either.
+# RFC 8446, section 5.1: no record holds more, so one read takes all of one.
 _RECORD = 1 << 14
+
+# What the BIOs are handed at a time: they never shrink. In pieces as large as a record
+# an idle stream would hold 41 KB after a burst instead of 26 KB (and 21 KB without).
+_PIECE = 1 << 12
 
 
 class TLSLayer:
@@ -78,39 +83,49 @@ class TLSLayer:
             ssl.SSLError: The records are damaged, or the peer broke off; all that was
                 good has been returned before.
         """
-        if self._damage:
+        if self.is_ended:
+            data = b""
+        if len(data) <= _PIECE:
+            plaintext = self._read(data)
+        else:
+            plaintext = b"".join(map(self._read, _pieces(data)))
+        if self._damage and not plaintext:
             raise self._damage.pop()
-        parts: list[bytes] = []
-        try:
-            for start in range(0, len(data) or 1, _RECORD):
-                self._incoming.write(data[start : start + _RECORD])
-                self._read_into(parts)
-        except ssl.SSLError as error:
-            self.is_ended = True
-            if not parts:
-                raise
-            self._damage.append(error.with_traceback(None))  # or it were a cycle
-        return b"".join(parts)
+        return plaintext
 
-    def _read_into(self, parts: list[bytes]) -> None:
+    def _read(self, data: bytes) -> bytes:
+        incoming, parts = self._incoming, []
+        incoming.write(data)
         try:
             # Not until it wants more: the exception takes longer than a record.
-            while self._incoming.pending and not self.is_ended:
+            while incoming.pending and not self.is_ended:
                 if plaintext := self._tls.read(_RECORD):
                     parts.append(plaintext)
                 else:
                     self.is_told = self.is_ended = True
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLError as error:
+            self.is_ended = True
+            self._damage.append(error.with_traceback(None))  # its frames know the layer
+        return b"".join(parts)
 
     def send(self, data: bytes) -> bytes:
-        """The records to send for it, and what TLS itself has to send before."""
-        records = []
-        for start in range(0, len(data), _RECORD):
-            self._tls.write(data[start : start + _RECORD])
-            records.append(self._outgoing.read())
-        return b"".join(records)
+        """The records to send for it, and what TLS itself has to send before.
+
+        Raises:
+            ssl.SSLWantReadError: The peer wants another handshake first (TLS 1.2).
+        """
+        return b"".join(map(self._written, _pieces(data)))
+
+    def _written(self, data: bytes) -> bytes:
+        self._tls.write(data)
+        return self._outgoing.read()
 
     def outgoing(self) -> bytes:
-        """What TLS itself has to send: answers to a key update, alerts."""
+        """What TLS itself has to send: an alert, another handshake (TLS 1.2)."""
         return self._outgoing.read()
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
