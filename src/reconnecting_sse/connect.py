@@ -173,12 +173,13 @@ def _steps(
     else:
         timeouts = Timeouts()
     exchange = Exchange(
+        replace(request_of(method, url, keywords), defaults=_DEFAULTS),
         ClientSettings.of(client),
         transports,
         extensions={"timeout": timeouts.as_extension()},
         is_async=is_async(client),
     )
-    return exchange.run(replace(request_of(method, url, keywords), defaults=_DEFAULTS))
+    return exchange.steps()
 
 
 def _followed(exchanged: Exchanged) -> httpxr.Response:

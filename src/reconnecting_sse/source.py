@@ -17,8 +17,8 @@ from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import Transports, is_async
-from reconnecting_sse.exchange.hop import with_base
 from reconnecting_sse.exchange.request import INHERIT, request_of
+from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
 from reconnecting_sse.subscription.checks import Checks, GapWatch

@@ -50,8 +50,12 @@ def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> F
     message = f"{redacted(url)}: {_described(error)}{hint}"
     failure = kind(message, url=url, status=status)
     failure.__cause__ = error
-    acted = not any(_is_caused_by(error, harmless) for harmless in _BEFORE_SENDING)
-    return Failure(failure, acted)
+    return Failure(failure)
+
+
+def was_never_sent(error: httpxr.HTTPError) -> bool:
+    """Whether the wire failed before it could send anything of the request."""
+    return any(_is_caused_by(error, early) for early in _BEFORE_SENDING)
 
 
 def cut_stream(error: httpxr.HTTPError, url: str) -> Failure:
@@ -60,7 +64,7 @@ def cut_stream(error: httpxr.HTTPError, url: str) -> Failure:
         f"the stream of {redacted(url)} was interrupted: {_described(error)}", url=url
     )
     failure.__cause__ = error
-    return Failure(failure, acted=True, silent=isinstance(error, httpxr.ReadTimeout))
+    return Failure(failure, silent=isinstance(error, httpxr.ReadTimeout))
 
 
 def explain(error: httpxr.ConnectError, *, substituted: bool) -> None:

@@ -65,7 +65,7 @@ class Pump:
         self._effects.drop()
         if self._orders.stop is None:
             cause, now = type(error).__name__, time.monotonic()
-            self._session.interrupted(cause, now, method=self._effects.asked)
+            self._session.interrupted(cause, now, self._effects.sent)
             self._begin_again()
         else:
             self.finish(self._orders.stop.reason)
