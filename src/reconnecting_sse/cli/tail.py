@@ -22,6 +22,7 @@ from reconnecting_sse.cli.refusal import explanation
 from reconnecting_sse.cli.report import attempts_only, everything, say, summary
 from reconnecting_sse.cli.signals import StoppedBySignal
 from reconnecting_sse.cli.transport import EnvironmentTransport, UnusableProxyError
+from reconnecting_sse.core.cursor import LAST_EVENT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,8 @@ def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSou
 def _check_cursor(options: TailOptions) -> None:
     wanted = options.last_event_id
     for name, value in options.headers:
-        if name.lower() == "last-event-id" and wanted not in (None, value):
+        is_cursor = LAST_EVENT_ID.is_named(name.encode())
+        if is_cursor and wanted not in (None, value):
             raise click.UsageError(
                 f"--last-event-id and -H '{name}: …' differ; give one of them"
             )

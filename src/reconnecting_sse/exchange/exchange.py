@@ -18,7 +18,7 @@ from reconnecting_sse.exchange.errand import Errand
 from reconnecting_sse.exchange.hop import first_hop
 from reconnecting_sse.exchange.leg import Leg
 from reconnecting_sse.exchange.redirects import next_hop
-from reconnecting_sse.exchange.request import StreamRequest
+from reconnecting_sse.exchange.request import StreamRequest, read_back, written
 from reconnecting_sse.exchange.trail import Trail
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def _prepared(request: StreamRequest, prepare: Callable[[StreamRequest], Any]) -
     Raises:
         CallersError: It is none.
     """
-    prepared = yield partial(prepare, request)
+    prepared = yield partial(prepare, written(request))
     if not isinstance(prepared, StreamRequest):
         given = type(prepared).__name__
         message = f"prepare= must return the StreamRequest to send, not {given}"
         raise CallersError(TypeError(message))
-    return prepared
+    return read_back(prepared)

@@ -94,12 +94,13 @@ def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
     chosen = [p for p in client.headers if not is_httpxr_default(*p)]
     agent = [p for p in chosen if is_httpxr_agent(p[1])]
     private = merged((p for p in chosen if p not in agent), fields_of(request.headers))
-    cursor = [p for p in private if p[0].lower() == b"last-event-id"]
-    private = [p for p in private if p not in cursor]
+    way, position = request.way, request.position
+    if position is None:
+        position = way.position_in(private) or ""
     content, content_type = _encoded(request.body)
-    sent_cursor = (p for p in cursor if p[1])
-    own = merged(agent, request.defaults, content_type, sent_cursor)
-    return Hop(request.method, url_of(request, client), own, private, content)
+    own = merged(agent, request.defaults, content_type, way.fields(position))
+    url, private = url_of(request, client), way.without(private)
+    return Hop(request.method, url, own, private, content)
 
 
 def _encoded(body: Mapping[str, Any]) -> tuple[bytes | None, Fields]:

@@ -11,7 +11,6 @@ from reconnecting_sse.exchange.bodies import is_whole
 from reconnecting_sse.exchange.client import ClientSettings, Transports
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import failed_attempt
-from reconnecting_sse.exchange.request import resuming
 from reconnecting_sse.subscription import log
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 
@@ -51,10 +50,9 @@ class Attempts:
 
     def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
         """The exchange of one attempt."""
-        client = ask(ClientSettings.of, self.client)
         return Exchange(
-            resuming(self.request, attempt.last_event_id, client.headers),
-            client,
+            replace(self.request, position=attempt.last_event_id),
+            ask(ClientSettings.of, self.client),
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},
             is_async=is_async,
