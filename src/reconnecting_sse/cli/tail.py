@@ -21,8 +21,9 @@ from reconnecting_sse.cli.output import Output, ReaderGoneError, discard
 from reconnecting_sse.cli.refusal import explanation
 from reconnecting_sse.cli.report import attempts_only, everything, say, summary
 from reconnecting_sse.cli.signals import StoppedBySignal
-from reconnecting_sse.cli.transport import EnvironmentTransport, UnusableProxyError
+from reconnecting_sse.cli.transport import EnvironmentTransport
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
+from reconnecting_sse.exchange.environment import UnusableProxyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

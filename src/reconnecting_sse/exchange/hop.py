@@ -99,8 +99,8 @@ def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
         position = way.position_in(private) or ""
     content, content_type = _encoded(request.body)
     own = merged(agent, request.defaults, content_type, way.fields(position))
-    url, private = url_of(request, client), way.without(private)
-    return Hop(request.method, url, own, private, content)
+    url = url_of(request.url, client.base_url, client.params, request.params)
+    return Hop(request.method, url, own, way.without(private), content)
 
 
 def _encoded(body: Mapping[str, Any]) -> tuple[bytes | None, Fields]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.authority import DEFAULT_PORTS
+from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
 from reconnecting_sse.core.errors import redacted
-
-if TYPE_CHECKING:
-    from reconnecting_sse.exchange.client import ClientSettings
-    from reconnecting_sse.exchange.request import StreamRequest
 
 
 def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port, the default one spelled out."""
     return url.scheme, url.host, url.port or DEFAULT_PORTS.get(url.scheme)
+
+
+def authority_of(url: httpxr.URL) -> str:
+    """Host and port of an http or https URL, the default one spelled out."""
+    return authority(url.host, url.port or DEFAULT_PORTS[url.scheme])
 
 
 def with_base(text: str, base: httpxr.URL) -> str:
@@ -27,9 +28,17 @@ def with_base(text: str, base: httpxr.URL) -> str:
         return text
 
 
-def url_of(request: StreamRequest, client: ClientSettings) -> httpxr.URL:
-    url = _absolute(request.url, client.base_url)
-    return _with_params(_with_params(url, client.params), request.params)
+def url_of(text: str, base: httpxr.URL, *params: Any) -> httpxr.URL:
+    """The absolute URL, with all these parameters after its own query.
+
+    Raises:
+        ValueError: It is not an absolute http or https URL.
+        httpxr.InvalidURL: It is no URL at all.
+    """
+    url = _absolute(text, base)
+    for added in params:
+        url = _with_params(url, added)
+    return url
 
 
 def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
