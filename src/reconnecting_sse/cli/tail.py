@@ -104,8 +104,8 @@ def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSou
 def _check_cursor(options: TailOptions) -> None:
     wanted = options.last_event_id
     for name, value in options.headers:
-        is_cursor = LAST_EVENT_ID.is_named(name.encode())
-        if is_cursor and wanted not in (None, value):
+        given = LAST_EVENT_ID.position_in([(name.encode(), value.encode())])
+        if given is not None and wanted not in (None, given):
             raise click.UsageError(
                 f"--last-event-id and -H '{name}: …' differ; give one of them"
             )

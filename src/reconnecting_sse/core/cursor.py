@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.headers import has_control, header_text
+from reconnecting_sse.core.headers import has_control, header_text, named
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.headers import Fields
@@ -47,22 +47,14 @@ class ByHeader:
 
     name: bytes
 
-    def is_named(self, name: bytes) -> bool:
-        """Whether that is the field, in whatever letter case."""
-        return name.lower() == self.name.lower()
-
     def fields(self, position: str) -> Fields:
         """The position as it is sent; that of a feed's beginning is not."""
         return [(self.name, position.encode())] if position else []
 
     def position_in(self, fields: Fields) -> str | None:
         """The position that somebody has written among the fields, or None."""
-        given = [value for name, value in fields if self.is_named(name)]
-        return header_text(given[-1]) if given else None
-
-    def without(self, fields: Fields) -> Fields:
-        """The other fields."""
-        return [field for field in fields if not self.is_named(field[0])]
+        given = named(fields, self.name)
+        return header_text(given[-1][1]) if given else None
 
 
 LAST_EVENT_ID = ByHeader(b"Last-Event-ID")

@@ -11,7 +11,7 @@ from urllib.request import Request
 
 import httpxr
 
-from reconnecting_sse.core.headers import has_control, header_text
+from reconnecting_sse.core.headers import has_control, header_text, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,9 +70,9 @@ class Cookies:
 
     def store(self, response: httpxr.Response, url: httpxr.URL) -> None:
         """Put what the response sets into the client's jar."""
-        for name, value in response.headers.raw:
+        for _, value in named(response.headers.raw, b"Set-Cookie"):
             # RFC 6265bis, section 5.6: with a control character it is ignored.
-            if name.lower() == b"set-cookie" and not has_control(value):
+            if not has_control(value):
                 # One by one: together, the jar drops what expires before it adds.
                 answer = _answer(header_text(value))
                 self._jar.extract_cookies(answer, _request(url))

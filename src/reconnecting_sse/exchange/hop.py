@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.headers import is_httpxr_agent, is_httpxr_default, merged
+from reconnecting_sse.core.headers import (
+    is_httpxr_agent,
+    is_httpxr_default,
+    merged,
+    named,
+    without,
+)
 from reconnecting_sse.exchange.request import fields_of
 from reconnecting_sse.exchange.urls import origin, url_of
 from reconnecting_sse.transports.host import host_of
@@ -55,12 +61,12 @@ class Hop:
         if self.is_trusted:
             return self.private
         has_body = self.content is not None
-        return [p for p in self.private if has_body and p[0].lower() == b"content-type"]
+        return named(self.private, b"Content-Type") if has_body else []
 
     @property
     def cookies(self) -> Fields:
         """The caller's own Cookie headers, as far as they may travel."""
-        return [p for p in self._travelling() if p[0].lower() == b"cookie"]
+        return named(self._travelling(), b"Cookie")
 
     def redirected(self, status: int, target: httpxr.URL) -> Hop:
         """The next hop: a fresh GET where the standard says so (Fetch, 4.4)."""
@@ -100,7 +106,7 @@ def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
     content, content_type = _encoded(request.body)
     own = merged(agent, request.defaults, content_type, way.fields(position))
     url = url_of(request.url, client.base_url, client.params, request.params)
-    return Hop(request.method, url, own, way.without(private), content)
+    return Hop(request.method, url, own, without(private, way.name), content)
 
 
 def _encoded(body: Mapping[str, Any]) -> tuple[bytes | None, Fields]:
@@ -115,9 +121,7 @@ def _encoded(body: Mapping[str, Any]) -> tuple[bytes | None, Fields]:
             "data= must be a mapping; for a key that comes twice give a list as value"
         )
     probe = httpxr.Request("POST", "http://localhost/", **given)
-    return probe.content, [
-        p for p in probe.headers.raw if p[0].lower() == b"content-type"
-    ]
+    return probe.content, named(probe.headers.raw, b"Content-Type")
 
 
 def _gathered(content: Any) -> bytes | str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.core.headers import merged
+from reconnecting_sse.core.headers import merged, without
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.cursor import ByHeader
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 
     Prepare = Callable[["StreamRequest", Attempt], Any]
 
-_STREAM_DEFAULTS = (
-    (b"Accept", b"text/event-stream"),
-    (b"Cache-Control", b"no-cache"),
-)
+ACCEPT = (b"Accept", EVENT_STREAM.encode())
+
+_STREAM_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
 _BODY_KEYWORDS = ("content", "data", "files", "json")
 
 
@@ -90,7 +90,7 @@ class StreamRequest:
 
 def written(request: StreamRequest) -> StreamRequest:
     """The request with its position where it will travel, for the caller to see."""
-    fields = request.way.without(fields_of(request.headers))
+    fields = without(fields_of(request.headers), request.way.name)
     fields += request.way.fields(request.position or "")
     return replace(request, headers=_headers(fields), position=None)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.callers import ask
 from reconnecting_sse.exchange.answers import answer_of
-from reconnecting_sse.exchange.bodies import is_whole
 from reconnecting_sse.exchange.client import ClientSettings, Transports
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import failed_attempt
@@ -67,10 +66,7 @@ class Attempts:
 
     def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
         """What an attempt's response means to the session."""
-        response = exchanged.response
-        answer = answer_of(response, refusal=exchanged.refusal)
-        if is_whole(response):  # httpxr has decoded it
-            answer = answer.decoded()
+        answer = answer_of(exchanged.response, exchanged.refusal)
         return replace(answer, sent=exchange.sent)
 
     def tell(self, fact: Lifecycle) -> None:
