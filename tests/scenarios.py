@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpxr
 
 import reconnecting_sse.source
-import reconnecting_sse.subscription.drivers
+import reconnecting_sse.subscription.pump
 from reconnecting_sse import ReconnectingEventSource
 
 URL = "http://feed.test/stream"
@@ -187,7 +187,7 @@ class Played:
         self, monkeypatch: Any, face: str, script: Script, method: str, options: Any
     ) -> None:
         self.clock, self.trace, self.face = Clock(), Trace(), face
-        monkeypatch.setattr(reconnecting_sse.subscription.drivers, "time", self.clock)
+        monkeypatch.setattr(reconnecting_sse.subscription.pump, "time", self.clock)
         monkeypatch.setattr(reconnecting_sse.source, "time", self.clock)
         monkeypatch.setattr("random.uniform", lambda low, _: low)
         server = self.server = Server(script, self.clock, self.trace)

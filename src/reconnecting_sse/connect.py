@@ -32,7 +32,7 @@ from reconnecting_sse.exchange.reading import (
     Items,
     Reader,
 )
-from reconnecting_sse.exchange.request import request_of
+from reconnecting_sse.exchange.request import ACCEPT, request_of
 from reconnecting_sse.exchange.runners import run, run_async
 from reconnecting_sse.transports.timeouts import Timeouts
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.exchange.calls import Exchanged, Steps
 
-_DEFAULTS = ((b"Accept", b"text/event-stream"), (b"Cache-Control", b"no-store"))
+_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"))
 
 
 class EventSource(httpxr.sse.EventSource):
@@ -173,17 +173,18 @@ def _steps(
     else:
         timeouts = Timeouts()
     exchange = Exchange(
+        replace(request_of(method, url, keywords), defaults=_DEFAULTS),
         ClientSettings.of(client),
         transports,
         extensions={"timeout": timeouts.as_extension()},
         is_async=is_async(client),
     )
-    return exchange.run(replace(request_of(method, url, keywords), defaults=_DEFAULTS))
+    return exchange.steps()
 
 
 def _followed(exchanged: Exchanged) -> httpxr.Response:
     if exchanged.refusal:
-        answer = answer_of(exchanged.response, refusal=exchanged.refusal)
+        answer = answer_of(exchanged.response, exchanged.refusal)
         raise refusal(answer, answer.url)
     return exchanged.response
 

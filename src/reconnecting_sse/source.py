@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from operator import length_hint
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,12 +17,12 @@ from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import Transports, is_async
-from reconnecting_sse.exchange.hop import with_base
 from reconnecting_sse.exchange.request import INHERIT, request_of
+from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
-from reconnecting_sse.subscription.checks import GapWatch, check_of
-from reconnecting_sse.subscription.drivers import AsyncEvents, Events, Subscription
+from reconnecting_sse.subscription.checks import Checks, GapWatch
+from reconnecting_sse.subscription.drivers import AsyncEvents, Events
 from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
 from reconnecting_sse.subscription.options import (
     check_body,
@@ -35,6 +34,7 @@ from reconnecting_sse.subscription.options import (
     one_policy,
     seconds_of,
 )
+from reconnecting_sse.subscription.subscription import Subscription
 from reconnecting_sse.transports.abort import AbortSignal
 from reconnecting_sse.transports.timeouts import Timeouts
 
@@ -208,8 +208,8 @@ class ReconnectingEventSource:
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)
         )
-        check = check_of(until, gaps.is_gap if gaps else None)
-        self._subscription = Subscription(self._session, self._effects, signal, check)
+        checks = Checks(until, gaps.is_gap if gaps else None)
+        self._subscription = Subscription(self._session, self._effects, signal, checks)
         done = partial(self._subscription.end, "done")
         self._documents = JSONDocuments("event", done)
 
@@ -291,14 +291,14 @@ class ReconnectingEventSource:
         No error and no wait; events already decoded are handed over first. May be
         called from any thread or signal handler, also while waiting for an attempt.
         """
-        self._subscription.renew()
+        self._subscription.orders.renew()
 
     # ------------------------------------------------------------------ being seen
 
     @property
     def state(self) -> State:
         """``connecting``, ``open``, ``waiting`` or ``closed``."""
-        return State.CLOSED if self._subscription.stop else self._session.state
+        return State.CLOSED if self._subscription.orders.stop else self._session.state
 
     @property
     def last_event_id(self) -> str:
@@ -318,12 +318,12 @@ class ReconnectingEventSource:
     @property
     def stats(self) -> StreamStats:
         """What happened so far: a snapshot."""
-        counters, here = self._session.counters, self._subscription
+        counters = self._session.counters
         last = counters.last_byte_at
         return StreamStats(
             connections=counters.connections,
             reconnects=MappingProxyType(dict(counters.reconnects)),
-            events=counters.events - here.discarded - length_hint(here.pending),
+            events=counters.events - self._subscription.queue.withheld,
             bytes=counters.bytes,
             last_byte_age=None if last is None else time.monotonic() - last,
         )

@@ -250,6 +250,15 @@ def test_a_certificate_is_trusted_by_its_authority_or_on_request(tmp_path):
     assert "verify" not in rejected.stderr.replace("verify failed", "")
 
 
+def test_a_certificate_that_comes_through_a_proxy_may_be_the_proxys(monkeypatch):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with ScriptedServer([], ssl_context=context) as server, HTTPProxy() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.address())
+        rejected = run(server.url)
+    assert ", or the proxy before it: its certificate was rejected" in rejected.stderr
+
+
 # ------------------------------------------------------------------ what it says
 
 

@@ -26,10 +26,10 @@ def test_an_httpxr_response_as_an_answer():
     request = httpxr.Request("GET", "http://feed.test/events?a=1")
     headers = [("X-A", "1"), ("x-a", "2"), ("X-B", b"caf\xe9")]
     response = httpxr.Response(201, headers=headers, request=request)
-    seen = answer_of(response, b"body", "why not")
+    seen = answer_of(response, "why not")
     assert seen.status == 201
     assert seen.headers[:3] == (("x-a", "1"), ("x-a", "2"), ("x-b", "café"))
-    assert (seen.body, seen.refusal) == (b"body", "why not")
+    assert seen.refusal == "why not"
     assert seen.url == "http://feed.test/events?a=1"
     assert seen.header("x-a") == "2"
     assert seen.header("x-c") is None
@@ -37,6 +37,13 @@ def test_an_httpxr_response_as_an_answer():
 
 def test_a_response_without_request_has_no_url():
     assert answer_of(httpxr.Response(200)).url == ""
+
+
+def test_what_httpxr_holds_whole_is_decoded_and_a_stream_is_not():
+    headers = [("Content-Encoding", "x")]
+    assert answer_of(httpxr.Response(200, headers=headers)).content_encoding == ""
+    stream = httpxr.Response(200, headers=headers, stream=iter([b"a"]))
+    assert answer_of(stream).content_encoding == "x"
 
 
 def test_a_position_is_what_the_first_of_the_named_headers_says():

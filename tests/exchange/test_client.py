@@ -13,6 +13,7 @@ from reconnecting_sse.exchange.client import (
     is_async,
     is_live,
 )
+from reconnecting_sse.exchange.environment import UnusableProxyError
 from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.faces import ASYNC, FakeTransport, on_both_faces
 
@@ -174,7 +175,7 @@ def proxy_for(client, url=URL):
     """The proxy that the transport of ours, which takes its place, goes through."""
     transports = Transports(client)
     transports.find(httpxr.URL(url))
-    (proxy,) = transports._substitutes
+    (proxy,) = transports._substitutes.made
     return proxy
 
 
@@ -277,6 +278,14 @@ def test_an_environment_proxy_that_is_none_says_so(face, monkeypatch, proxy):
     with pytest.raises(ValueError, match="the environment names a proxy") as caught:
         found(mounted)
     assert "hush" not in str(caught.value)
+
+
+@on_both_faces
+def test_an_environment_proxy_that_needs_an_extra_says_which(face, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.test")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(UnusableProxyError, match=r"environment's proxy: .*\[socks\]"):
+        found(face.client())
 
 
 @on_both_faces

@@ -201,6 +201,32 @@ def test_threads_may_share_a_jar_that_is_being_changed():
     assert failures == []
 
 
+class Restless(CookieJar):
+    """Changes under whoever looks through it, so many times."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def __iter__(self):
+        self.times -= 1
+        if self.times >= 0:
+            raise RuntimeError("dictionary changed size during iteration")
+        return super().__iter__()
+
+
+def test_a_jar_that_changes_meanwhile_is_looked_through_again():
+    cookies = Cookies(Restless(times=5), None, HOME)
+    answer = httpxr.Response(200, headers=[("Set-Cookie", "s=1; Path=/")])
+    cookies.store(answer, HOME)
+    assert sent_to(HOME, cookies) == "s=1"
+
+
+def test_a_jar_that_can_never_be_looked_through_says_so():
+    with pytest.raises(RuntimeError, match="changed size"):
+        sent_to(HOME, Cookies(Restless(times=10_000), None, HOME))
+
+
 def test_a_cookie_of_the_callers_that_no_header_can_carry_stays_behind():
     given = {"a": "x\x01y", "b": "2"}
     assert sent_to(HOME, Cookies(CookieJar(), given, HOME)) == "b=2"

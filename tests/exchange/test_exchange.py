@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 
 import httpxr
@@ -9,10 +10,12 @@ import pytest
 
 from reconnecting_sse import UnexpectedStatus
 from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.sent import Acted, Sent
 from reconnecting_sse.exchange.calls import Free, Send
 from reconnecting_sse.exchange.client import ClientSettings, Transports
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.request import request_of
+from reconnecting_sse.exchange.runners import run
 from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.faces import ASYNC, SSE, SYNC, FakeTransport, on_both_faces, redirect, reply
 
@@ -342,14 +345,16 @@ def test_extensions_reach_the_transport_on_every_hop(face):
     assert given == {"trace": "t"}
 
 
-def exchange(**options):
-    client = httpxr.Client(transport=FakeTransport(), **options)
+def exchange(request, *answers, prepare=None, **options):
+    client = httpxr.Client(transport=FakeTransport(*answers), **options)
     settings, transports = ClientSettings.of(client), Transports(client)
-    return Exchange(settings, transports, extensions={}, is_async=False)
+    made = {"extensions": {}, "is_async": False, "prepare": prepare}
+    return Exchange(request, settings, transports, **made)
 
 
 def test_an_exchange_that_is_abandoned_makes_no_more_calls():
-    steps = exchange(**hooks_of(response=[print])).run(request_of("GET", URL, {}))
+    hooks = hooks_of(response=[print])
+    steps = exchange(request_of("GET", URL, {}), **hooks).steps()
     assert isinstance(next(steps), Send)
     assert not isinstance(steps.send(reply()(None)), Free)
     steps.close()
@@ -357,14 +362,69 @@ def test_an_exchange_that_is_abandoned_makes_no_more_calls():
 
 def test_what_prepare_gives_is_sent_in_place_of_the_request():
     given, prepared = request_of("GET", URL, {}), request_of("PUT", URL, {"json": 1})
-    steps = exchange().run(given, lambda: prepared)
+    steps = exchange(given, prepare=lambda _: prepared).steps()
     assert next(steps)() is prepared
     sent = steps.send(prepared).request
     assert (sent.method, sent.content) == ("PUT", b"1")
 
 
 def test_what_prepare_gives_has_to_be_a_request():
-    steps = exchange().run(request_of("GET", URL, {}), lambda: None)
+    steps = exchange(request_of("GET", URL, {}), prepare=lambda _: None).steps()
     next(steps)
     with pytest.raises(CallersError, match="StreamRequest to send, not NoneType"):
         steps.send(None)
+
+
+# ------------------------------------------------------------------ what was sent
+
+NEVER_SENT = httpxr.ConnectError("refused")
+LATE = httpxr.ReadTimeout("late")
+
+
+def sent_after(*answers, **options):
+    """What is known to have been sent, once the servers have answered so."""
+    one = exchange(request_of("POST", URL, {}), *answers, **options)
+    with contextlib.suppress(httpxr.HTTPError):
+        run(one.steps())
+    return one.sent
+
+
+def acted_after(*answers, **options):
+    return sent_after(*answers, **options).acted
+
+
+def test_nobody_has_acted_on_what_was_not_sent():
+    def fail(_request):
+        raise LATE  # of the caller's own, such as a token server's
+
+    assert exchange(request_of("POST", URL, {})).sent == Sent("POST", Acted.NO)
+    assert acted_after(prepare=fail) is Acted.NO
+    assert acted_after(NEVER_SENT) is Acted.NO
+
+
+@pytest.mark.parametrize("answer", [LATE, reply(), reply(503)])
+def test_somebody_may_have_acted_on_what_was_sent(answer):
+    assert acted_after(answer) is Acted.MAYBE
+
+
+def test_what_fails_after_the_answer_does_not_tell_that_nothing_was_sent():
+    def fail(_response):
+        raise NEVER_SENT  # something else, that the hook asked for
+
+    assert acted_after(reply(), **hooks_of(response=[fail])) is Acted.MAYBE
+
+
+def test_whoever_sends_it_elsewhere_has_not_acted_and_there_it_may_fail_early():
+    assert acted_after(redirect("/next", 307), NEVER_SENT) is Acted.NO
+    assert acted_after(redirect("/next", 307), LATE) is Acted.MAYBE
+
+
+@pytest.mark.parametrize("then", [NEVER_SENT, LATE, reply(503)])
+def test_whoever_tells_where_the_result_is_has_acted_whatever_comes_then(then):
+    assert acted_after(redirect("/result", 303), then) is Acted.YES
+
+
+def test_the_method_is_the_first_one_that_was_sent():
+    put = request_of("PUT", URL, {})
+    answers = redirect("/result", 303), reply()
+    assert sent_after(*answers, prepare=lambda _: put) == Sent("PUT", Acted.YES)

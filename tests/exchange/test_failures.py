@@ -19,6 +19,7 @@ from reconnecting_sse.exchange.failures import (
     cut_stream,
     explain,
     failed_attempt,
+    was_never_sent,
 )
 from reconnecting_sse.transports.ways.refusals import ProxyRefused
 
@@ -57,7 +58,7 @@ def test_what_a_wire_quotes_of_the_server_cannot_forge_a_line():
 
 
 @pytest.mark.parametrize(
-    ("error", "acted"),
+    ("error", "may_have"),
     [
         (httpxr.ConnectError("refused"), False),
         (httpxr.ConnectTimeout("late"), False),
@@ -73,8 +74,8 @@ def test_what_a_wire_quotes_of_the_server_cannot_forge_a_line():
     ],
     ids=repr,
 )
-def test_whether_the_server_may_have_acted_on_the_request(error, acted):
-    assert failure(error).acted is acted
+def test_whether_the_server_may_have_acted_on_the_request(error, may_have):
+    assert was_never_sent(error) is not may_have
 
 
 def test_a_rejected_certificate_is_told_apart():
@@ -82,7 +83,7 @@ def test_a_rejected_certificate_is_told_apart():
     rejected = failure(error)
     assert type(rejected.error) is CertificateRejected
     assert NOT_READ_BACK not in str(rejected.error)
-    assert not rejected.acted
+    assert was_never_sent(error)
 
 
 @pytest.mark.parametrize("cause", [ssl.SSLError("eof"), ssl.SSLCertVerificationError()])
@@ -101,7 +102,6 @@ def test_a_cut_stream_is_an_interruption():
     cut = cut_stream(error, URL)
     assert type(cut.error) is StreamInterrupted
     assert cut.error.__cause__ is error
-    assert cut.acted
     assert not cut.silent
     assert cut_stream(httpxr.ReadTimeout("no byte"), URL).silent
     assert str(cut.error) == (
@@ -132,7 +132,7 @@ def test_a_proxys_refusal_is_an_unexpected_status(status):
     refused = failure(error)
     assert type(refused.error) is UnexpectedStatus
     assert refused.error.status == status
-    assert not refused.acted
+    assert was_never_sent(error)
 
 
 def test_a_refusal_without_a_status_is_a_failed_connection():

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpxr
 import pytest
 
+from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.core.headers import header_text, merged
+from reconnecting_sse.exchange.client import ClientSettings
+from reconnecting_sse.exchange.hop import first_hop
 from reconnecting_sse.exchange.request import (
     INHERIT,
     fields_of,
+    read_back,
     request_of,
     resume_with_query,
-    resuming,
+    written,
 )
 from reconnecting_sse.lifecycle import Attempt
 from reconnecting_sse.testing import Answer, ScriptedServer
@@ -195,13 +201,37 @@ def test_with_params_replaces_those_of_the_url_and_the_request():
     assert prepared().with_params({"z": "1"}).params == [("z", "1")]
 
 
-def test_resuming_sets_the_header_and_an_empty_id_takes_it_away():
-    request = prepared(headers={"LAST-event-id": "old", "X": "1"})
-    assert fields_of(resuming(request, "é", []).headers) == [
-        (b"X", b"1"),
-        (b"Last-Event-ID", b"\xc3\xa9"),
-    ]
-    assert fields_of(resuming(request, "", []).headers) == [(b"X", b"1")]
+def test_a_position_is_written_where_it_travels_and_read_back_from_there():
+    request = replace(
+        prepared(headers={"LAST-event-id": "old", "X": "1"}), position="é"
+    )
+    shown = written(request)
+    assert fields_of(shown.headers) == [(b"X", b"1"), (b"Last-Event-ID", b"\xc3\xa9")]
+    assert read_back(shown).position == "é"
+    changed = shown.with_headers({"last-event-id": "7"})
+    assert read_back(changed).position == "7"
+
+
+def test_a_position_that_the_caller_takes_away_or_names_is_his_to_say():
+    shown = written(replace(prepared(), position="7"))
+    assert read_back(replace(shown, headers=None)).position == ""
+    assert read_back(replace(shown, position="8")).position == "8"
+
+
+def test_the_beginning_is_nowhere_written():
+    request = replace(prepared(headers={"Last-Event-ID": "old"}), position="")
+    assert fields_of(written(request).headers) == []
+
+
+@pytest.mark.parametrize(
+    ("position", "sent"), [(None, "older"), ("", None), ("7", "7"), ("é", "é")]
+)
+def test_a_position_counts_more_than_what_the_headers_say(position, sent):
+    client = httpxr.Client(headers={"Last-Event-ID": "older", "X": "1"})
+    request = replace(prepared(), position=position)
+    hop = first_hop(request, ClientSettings.of(client))
+    assert LAST_EVENT_ID.position_in(hop.own) == sent
+    assert LAST_EVENT_ID.position_in(hop.private) is None
 
 
 def test_resume_with_query_puts_the_id_into_the_url_once_there_is_one():

@@ -6,22 +6,21 @@ import sys
 import threading
 from importlib import import_module
 from itertools import pairwise
+from types import ModuleType
 
 import brotli
 import brotlicffi
 import httpxr
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconnecting_sse.transports.codings import codings
-from reconnecting_sse.transports.codings import zstd as zstd_libraries
 from reconnecting_sse.transports.codings.brotli import BrotliDecoder, brotli_library
 from reconnecting_sse.transports.codings.codings import decoder_for, offered_codings
 from reconnecting_sse.transports.codings.decoding import DecodingError
 from reconnecting_sse.transports.codings.inflating import Inflater
-from reconnecting_sse.transports.codings.zstd import ZstdDecoder, zstd_frames
+from reconnecting_sse.transports.codings.zstd import ZstdDecoder, zstd_library
 from tests.raw_wire import EVENT, LAST, OK, PATIENCE, Server, framed
 from tests.transports.test_decoding import decoded
 from tests.wires import WIRES
@@ -31,7 +30,6 @@ zstd = import_module(
 )
 
 LIMIT = 128 * 1024
-ZSTANDARD_LIMIT = 65536 + 17 * 128 * 1024
 
 
 def packed_br(parts):
@@ -46,18 +44,9 @@ def packed_zstd(parts):
 
 
 DECODERS = {
-    "brotli": (packed_br, lambda: BrotliDecoder(brotli), LIMIT),
-    "brotlicffi": (packed_br, lambda: BrotliDecoder(brotlicffi), LIMIT),
-    "zstd": (
-        packed_zstd,
-        lambda: ZstdDecoder(*zstd_libraries._as_in_the_standard_library(zstd)),
-        LIMIT,
-    ),
-    "zstandard": (
-        packed_zstd,
-        lambda: ZstdDecoder(*zstd_libraries._with_zstandard(zstandard)),
-        ZSTANDARD_LIMIT,
-    ),
+    "brotli": (packed_br, lambda: BrotliDecoder(brotli)),
+    "brotlicffi": (packed_br, lambda: BrotliDecoder(brotlicffi)),
+    "zstd": (packed_zstd, lambda: ZstdDecoder(zstd)),
 }
 libraries = st.sampled_from(sorted(DECODERS))
 each = pytest.mark.parametrize("library", DECODERS)
@@ -65,7 +54,7 @@ each = pytest.mark.parametrize("library", DECODERS)
 
 @given(libraries, st.lists(st.binary(min_size=1, max_size=200), max_size=5))
 def test_every_flushed_part_comes_out_at_once(library, parts):
-    pack, decoder, _ = DECODERS[library]
+    pack, decoder = DECODERS[library]
     decoder = decoder()
     *pieces, end = pack(parts)
     assert [decoded(decoder, piece) for piece in pieces] == parts
@@ -75,7 +64,7 @@ def test_every_flushed_part_comes_out_at_once(library, parts):
 
 @given(libraries, st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=9))
 def test_the_cuts_do_not_matter(library, data, places):
-    pack, decoder, _ = DECODERS[library]
+    pack, decoder = DECODERS[library]
     decoder = decoder()
     wire = b"".join(pack([data, data]))
     edges = [0, *sorted(place % (len(wire) + 1) for place in places), len(wire)]
@@ -85,7 +74,7 @@ def test_the_cuts_do_not_matter(library, data, places):
 
 @given(libraries, st.binary(min_size=1, max_size=200), st.integers(1, 500))
 def test_an_end_before_the_end_is_noticed(library, data, length):
-    pack, decoder, _ = DECODERS[library]
+    pack, decoder = DECODERS[library]
     decoder = decoder()
     wire = b"".join(pack([data]))
     decoded(decoder, wire[: min(length, len(wire) - 1)])
@@ -101,7 +90,7 @@ def test_nothing_at_all_is_whole(library):
 
 @each
 def test_one_step_of_a_bomb_is_bounded_and_loses_nothing(library):
-    pack, decoder, limit = DECODERS[library]
+    pack, decoder = DECODERS[library]
     decoder = decoder()
     data = b"x" * 20_000_000
     wire = b"".join(pack([data]))
@@ -110,13 +99,13 @@ def test_one_step_of_a_bomb_is_bounded_and_loses_nothing(library):
     while decoder.pending:
         steps.append(decoder.decode(b""))
     assert b"".join(steps) == data
-    assert max(map(len, steps)) <= limit
+    assert max(map(len, steps)) <= LIMIT
     assert decoder.is_whole
 
 
 @each
 def test_input_that_comes_while_output_is_pending_waits_its_turn(library):
-    pack, decoder, _ = DECODERS[library]
+    pack, decoder = DECODERS[library]
     decoder = decoder()
     first, second, end = pack([b"x" * 10_000_000, b"y" * 10])
     output = decoder.decode(first)
@@ -140,24 +129,22 @@ def test_what_comes_after_the_end_of_br_is_not_content(library):
     assert decoder.is_whole
 
 
-@pytest.mark.parametrize("library", ["zstd", "zstandard"])
 @pytest.mark.parametrize("size", [1, 5, 1000])
-def test_zstd_may_have_many_frames_cut_anywhere(library, size):
+def test_zstd_may_have_many_frames_cut_anywhere(size):
     parts = [b"one", b"", b"two" * 100, b"three"]
     wire = b"".join(map(zstd.compress, parts))
-    decoder = DECODERS[library][1]()
+    decoder = ZstdDecoder(zstd)
     pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
     assert decoded(decoder, *pieces) == b"".join(parts)
     assert decoder.is_whole
 
 
-@pytest.mark.parametrize("library", ["zstd", "zstandard"])
-def test_zstd_that_needs_a_larger_window_than_it_may_is_an_error(library):
+def test_zstd_that_needs_a_larger_window_than_it_may_is_an_error():
     options = {zstd.CompressionParameter.window_log: 27}
     packer = zstd.ZstdCompressor(options=options)
     wire = packer.compress(b"data", mode=packer.FLUSH_BLOCK)
     with pytest.raises(DecodingError, match="memory"):
-        DECODERS[library][1]().decode(wire)
+        ZstdDecoder(zstd).decode(wire)
 
 
 # Which libraries count
@@ -179,7 +166,7 @@ def without(monkeypatch, *names):
 def test_nothing_is_offered_that_no_library_decodes(monkeypatch):
     assert offered_codings() == ("gzip", "deflate", "br", "zstd")
     codings._decoders.cache_clear()
-    without(monkeypatch, "brotli", "brotlicffi", "zstandard")
+    without(monkeypatch, "brotli", "brotlicffi")
     without(monkeypatch, "compression.zstd", "backports.zstd")
     assert offered_codings() == ("gzip", "deflate")
     assert decoder_for(["br"]) is None
@@ -201,16 +188,15 @@ def test_a_library_that_would_inflate_a_bomb_whole_does_not_count(monkeypatch):
     assert brotli_library() is None
 
 
-def test_any_of_three_libraries_serves_for_zstd(monkeypatch):
-    monkeypatch.setitem(sys.modules, "compression", zstd)
-    monkeypatch.setitem(sys.modules, "compression.zstd", zstd)
-    assert zstd_frames()[1] is zstd.ZstdError
+def test_the_standard_library_or_its_backport_serves_for_zstd(monkeypatch):
+    ours, backport = ModuleType("ours"), ModuleType("backport")
+    monkeypatch.setitem(sys.modules, "compression", ours)
+    monkeypatch.setitem(sys.modules, "compression.zstd", ours)
+    monkeypatch.setitem(sys.modules, "backports", backport)
+    monkeypatch.setitem(sys.modules, "backports.zstd", backport)
+    assert zstd_library() is ours
     without(monkeypatch, "compression.zstd")
-    monkeypatch.setitem(sys.modules, "backports", zstd)
-    monkeypatch.setitem(sys.modules, "backports.zstd", zstd)
-    assert zstd_frames()[1] is zstd.ZstdError
-    without(monkeypatch, "backports.zstd")
-    assert zstd_frames()[1] is zstandard.ZstdError
+    assert zstd_library() is backport
 
 
 @pytest.mark.parametrize(

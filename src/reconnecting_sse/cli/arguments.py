@@ -11,13 +11,11 @@ import click
 import httpxr
 
 from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.core.headers import has_control
+from reconnecting_sse.core.headers import has_control, is_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# RFC 9110, section 5.6.2: the names of methods and header fields.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ONLY_A_SCHEME = re.compile(r"(https?([:/]|$)|$)", re.IGNORECASE)
 
 
@@ -69,7 +67,7 @@ def header(text: str) -> tuple[str, str]:
     # The value may be a secret: no message repeats it.
     if not colon:
         raise click.BadParameter("there is no colon in it; write 'Name: value'")
-    if not _TOKEN.fullmatch(name):
+    if not is_token(name):
         raise click.BadParameter(f"{name!r} cannot be a header's name")
     if has_control(value):
         raise click.BadParameter(f"the value of {name} has a control character")
@@ -78,7 +76,7 @@ def header(text: str) -> tuple[str, str]:
 
 def method(text: str) -> str:
     """A request's method."""
-    if not _TOKEN.fullmatch(text):
+    if not is_token(text):
         raise click.BadParameter(f"{text!r} cannot be a method")
     return text
 

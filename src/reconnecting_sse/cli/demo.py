@@ -23,6 +23,7 @@ from reconnecting_sse import (
 from reconnecting_sse.cli.ordeal import Ordeal
 from reconnecting_sse.cli.output import Output
 from reconnecting_sse.cli.report import counted, say
+from reconnecting_sse.cli.signals import INTERRUPTED
 from reconnecting_sse.cli.verdict import Verdict
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 
@@ -35,8 +36,6 @@ COUNT = 300
 DATA = "event {n} of " + str(COUNT)
 PAUSE = 0.015
 """Seconds after each event, so that one can watch."""
-
-INTERRUPTED = 130
 
 _REASONS = {"no content": "the server has no more (204)", "closed": "time is up"}
 

@@ -13,8 +13,7 @@ import click
 
 from reconnecting_sse.cli import arguments as argument
 from reconnecting_sse.cli.output import writing
-
-INTERRUPTED = 130
+from reconnecting_sse.cli.signals import INTERRUPTED
 
 
 def main() -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.answer import Answer
+from reconnecting_sse.core.errors import printable
 
 if TYPE_CHECKING:
     from reconnecting_sse import StreamError
@@ -18,6 +19,5 @@ def explanation(error: StreamError) -> str:
     is_html = Answer(0, error.headers).content_type == "text/html"
     if not lines or is_html:  # whose first line explains nothing
         return ""
-    # It may be what commands a terminal.
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in lines[0])
+    line = printable(lines[0])
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

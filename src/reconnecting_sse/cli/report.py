@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """One line on stderr; whether anybody reads it does not matter."""
-    # The library advises its keyword.
-    text = text.replace(" with verify=,", " with --cacert FILE,")
     with suppress(OSError):
         click.echo(escaped(text), err=True)
 

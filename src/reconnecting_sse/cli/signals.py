@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Self
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status after Ctrl-C, as a shell expects it."""
+
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 

@@ -21,7 +21,9 @@ from reconnecting_sse.cli.output import Output, ReaderGoneError, discard
 from reconnecting_sse.cli.refusal import explanation
 from reconnecting_sse.cli.report import attempts_only, everything, say, summary
 from reconnecting_sse.cli.signals import StoppedBySignal
-from reconnecting_sse.cli.transport import EnvironmentTransport, UnusableProxyError
+from reconnecting_sse.cli.transport import EnvironmentTransport
+from reconnecting_sse.core.cursor import LAST_EVENT_ID
+from reconnecting_sse.exchange.environment import UnusableProxyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +104,8 @@ def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSou
 def _check_cursor(options: TailOptions) -> None:
     wanted = options.last_event_id
     for name, value in options.headers:
-        if name.lower() == "last-event-id" and wanted not in (None, value):
+        given = LAST_EVENT_ID.position_in([(name.encode(), value.encode())])
+        if given is not None and wanted not in (None, given):
             raise click.UsageError(
                 f"--last-event-id and -H '{name}: …' differ; give one of them"
             )

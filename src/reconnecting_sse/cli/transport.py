@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
-from typing import TYPE_CHECKING, ClassVar
+import ssl
+from functools import partial
+from typing import ClassVar
 
 import httpxr
 
 from reconnecting_sse import StreamingTransport
-from reconnecting_sse.exchange.client import environment_proxy
-
-if TYPE_CHECKING:
-    import ssl
-
-
-class UnusableProxyError(Exception):
-    """What the environment names as a proxy is none, or needs what is not there."""
+from reconnecting_sse.exchange.environment import Substitutes, environment_proxy
+from reconnecting_sse.exchange.failures import cause_of
+from reconnecting_sse.exchange.urls import authority_of
 
 
 class EnvironmentTransport(httpxr.BaseTransport):
@@ -24,7 +20,7 @@ class EnvironmentTransport(httpxr.BaseTransport):
     is_live: ClassVar[bool] = True
 
     def __init__(self, *, verify: bool | ssl.SSLContext) -> None:
-        self._through = cache(partial(_through, verify))
+        self._ours = Substitutes(partial(StreamingTransport, verify=verify))
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request.
@@ -32,15 +28,24 @@ class EnvironmentTransport(httpxr.BaseTransport):
         Raises:
             UnusableProxyError: The environment names a proxy that is none.
         """
-        transport = self._through(environment_proxy(request.url))
-        return transport.handle_request(request)
+        proxy = environment_proxy(request.url)
+        transport = self._ours.through(proxy)
+        try:
+            return transport.handle_request(request)
+        except httpxr.ConnectError as error:
+            rejected = cause_of(error, ssl.SSLCertVerificationError)
+            if rejected is None:
+                raise
+            words = _advice(request.url, rejected, is_proxied=proxy is not None)
+            raise httpxr.ConnectError(words) from rejected
 
 
-def _through(
-    verify: bool | ssl.SSLContext,
-    proxy: str | None,
-) -> StreamingTransport:
-    try:
-        return StreamingTransport(verify=verify, proxy=proxy)
-    except (ValueError, ImportError) as error:
-        raise UnusableProxyError(f"the environment's proxy: {error}") from error
+def _advice(
+    url: httpxr.URL, rejected: ssl.SSLCertVerificationError, *, is_proxied: bool
+) -> str:
+    """What the library says of its keywords, said of this program's options."""
+    where = authority_of(url) + ", or the proxy before it" * is_proxied
+    return (
+        f"{where}: its certificate was rejected ({rejected.verify_message}); trust its"
+        " authority with --cacert FILE, or correct the host name"
+    )

@@ -18,6 +18,8 @@ from reconnecting_sse.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from reconnecting_sse.core.sent import Sent
+
 
 EVENT_STREAM = "text/event-stream"
 
@@ -36,8 +38,7 @@ class Answer:
         url: The URL that answered, or an empty string.
         headers: Pairs of lower-case name and value, in the order sent.
         refusal: Why a redirect was not followed, where one was not.
-        method: The method of the exchange's first request.
-        has_acted: Whether a server has acted on it, whatever the last one answered.
+        sent: What was sent for it, where that is known.
     """
 
     status: int
@@ -45,8 +46,7 @@ class Answer:
     body: bytes = b""
     refusal: str = ""
     url: str = ""
-    method: str = ""
-    has_acted: bool = False
+    sent: Sent | None = None
 
     def header(self, name: str) -> str | None:
         """The header's last value, or None."""

@@ -40,6 +40,18 @@ def is_coroutine_function(function: object) -> bool:
     return any(map(inspect.iscoroutinefunction, (function, called)))
 
 
+def plain(result: _Result, message: str) -> _Result:
+    """The result of a plain function; one that would have to be awaited is refused.
+
+    Raises:
+        TypeError: It is such a one; with this message.
+    """
+    if inspect.isawaitable(result):
+        getattr(result, "close", lambda: None)()  # or Python warns of it
+        raise TypeError(message)
+    return result
+
+
 def ask(
     function: Callable[_Arguments, _Result],
     *args: _Arguments.args,

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.headers import has_control
+from reconnecting_sse.core.headers import has_control, header_text, named
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.headers import Fields
 
 _IMPOSSIBLE = re.compile("[\x00\r\n]")
 
@@ -34,3 +39,23 @@ def is_sendable(last_event_id: str) -> bool:
     # Blanks around a value are not part of it: of these nothing would be left.
     is_blank = bool(last_event_id) and not last_event_id.strip(" \t")
     return not (is_blank or has_control(last_event_id))
+
+
+@dataclass(frozen=True, slots=True)
+class ByHeader:
+    """How a position travels: as the value of this header field."""
+
+    name: bytes
+
+    def fields(self, position: str) -> Fields:
+        """The position as it is sent; that of a feed's beginning is not."""
+        return [(self.name, position.encode())] if position else []
+
+    def position_in(self, fields: Fields) -> str | None:
+        """The position that somebody has written among the fields, or None."""
+        given = named(fields, self.name)
+        return header_text(given[-1][1]) if given else None
+
+
+LAST_EVENT_ID = ByHeader(b"Last-Event-ID")
+"""WHATWG HTML, section 9.2.4."""

@@ -53,6 +53,11 @@ def redacted(url: str) -> str:
     return scheme + head + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
 
 
+def printable(text: str) -> str:
+    """The text in one line, without what could command a terminal or forge a log."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class StreamError(SSEError):
     """What the errors of this package have in common.
 

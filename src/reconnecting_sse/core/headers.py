@@ -35,6 +35,11 @@ def has_control(value: bytes | str) -> bool:
     return _FORBIDDEN.search(raw) is not None
 
 
+def is_token(text: str) -> bool:
+    """Whether it can be a field's name, or a method."""
+    return TOKEN.fullmatch(text.encode()) is not None
+
+
 def is_httpxr_default(name: bytes, value: bytes) -> bool:
     """Whether a client sends the field unless it is told otherwise."""
     return (name.lower(), value) in _HTTPXR_DEFAULTS
@@ -51,6 +56,16 @@ def header_text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def named(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> Fields:
+    """The fields of that name, in whatever letter case."""
+    return [field for field in fields if field[0].lower() == name.lower()]
+
+
+def without(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> Fields:
+    """The fields of any other name."""
+    return [field for field in fields if field[0].lower() != name.lower()]
 
 
 def merged(*layers: Iterable[tuple[bytes, bytes]]) -> Fields:

@@ -11,18 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from reconnecting_sse.core.errors import StreamError
 
-__all__ = [
-    "Attempt",
-    "Closed",
-    "Connecting",
-    "Dropped",
-    "Gap",
-    "Lifecycle",
-    "Opened",
-    "Recovered",
-    "Waiting",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:

@@ -26,6 +26,7 @@ from reconnecting_sse.core.errors import (
 )
 from reconnecting_sse.core.strategies import (
     ask_strategy,
+    doubled,
     retry_like_a_browser,
     stop_before_first_open,
     stop_never,
@@ -171,7 +172,7 @@ class ReconnectPolicy:
     def slow_delay(self, state: ReconnectState, unexpected_number: int) -> float:
         """Seconds to wait after the n-th consecutive unexpected answer."""
         first, longest = UNEXPECTED_DELAYS
-        whole = min(longest, first * 2.0 ** min(unexpected_number - 1, 64))
+        whole = doubled(first, unexpected_number, longest)
         delay = random.uniform(whole / 2, whole)  # noqa: S311  (not a secret)
         return max(delay, state.floor)
 

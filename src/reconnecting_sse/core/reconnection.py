@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from reconnecting_sse.core.cursor import is_sendable
 from reconnecting_sse.core.errors import ReconnectionExhausted, StreamEnded, StreamError
 from reconnecting_sse.core.policy import Verdict
+from reconnecting_sse.core.sent import Acted, is_idempotent
 from reconnecting_sse.core.strategies import ReconnectState
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.policy import ReconnectPolicy
+    from reconnecting_sse.core.sent import Sent
 
-_NOT_IDEMPOTENT = frozenset({"POST", "PATCH"})  # RFC 9110, section 9.2.2
 _ASKED_FOR_AGAIN = frozenset({425, 429, 503})
 
 PROGRESS_WITH_EVENTS = 5.0
@@ -32,15 +33,13 @@ class Failure:
     """A wire's error, as a value.
 
     Attributes:
-        acted: The server may have acted on the request.
         silent: The connection was given up for its silence.
-        method: The method that was sent, where it is known.
+        sent: What was sent in vain; None where it had been answered with a stream.
     """
 
     error: StreamError
-    acted: bool = False
     silent: bool = False
-    method: str = ""
+    sent: Sent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +47,14 @@ class End:
     """How an attempt, or the connection it made, came to its end.
 
     Attributes:
-        method: The method of the request that was sent.
         retry_after: Seconds that the answer's ``Retry-After`` asks for, or None.
-        acted: Whether the server may have acted on the request.
-        has_acted: Whether it has, whatever was asked of it afterwards.
     """
 
     error: StreamError
     now: float
     retry_ms: int | None
-    method: str
+    sent: Sent
     retry_after: float | None = None
-    acted: bool = True
-    has_acted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +93,7 @@ class Reconnection:
         self._on_end = on_end
         self._resend = resend
         # What a clean end means while neither the caller nor his ``retry`` says so.
-        self._finishes = method.upper() in _NOT_IDEMPOTENT and policy.retry is None
+        self._finishes = not is_idempotent(method) and policy.retry is None
         self._connection: _Connection | None = None
         self._streak: _Streak | None = None
         self._was_open = False
@@ -189,12 +183,12 @@ class Reconnection:
 
     def may_resend(self, end: End) -> bool:
         """Whether sending the request again cannot do twice what was asked once."""
-        is_idempotent = end.method not in _NOT_IDEMPOTENT
-        if self._resend or is_idempotent or not end.acted:
+        sent = end.sent
+        if self._resend or is_idempotent(sent.method) or sent.acted is Acted.NO:
             return True
         if self._received_id and is_sendable(self._received_id):
             return True
-        return end.error.status in _ASKED_FOR_AGAIN and not end.has_acted
+        return end.error.status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:

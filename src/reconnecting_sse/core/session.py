@@ -30,6 +30,7 @@ from reconnecting_sse.core.errors import (
     redacted,
 )
 from reconnecting_sse.core.reconnection import End, Failure, Reconnection, Wait
+from reconnecting_sse.core.sent import Sent
 from reconnecting_sse.core.stats import Counters
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class StreamSession:
         self._on_comment = on_comment
         self._gap_headers = tuple(name.lower() for name in gap_headers)
         self._adaptive = idle
-        self._method = method.upper()
+        self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
             policy, method=method, on_end=on_end, resend=resend
         )
@@ -143,7 +144,7 @@ class StreamSession:
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """The attempt got a response."""
-        self._method = answer.method or self._method
+        self._sent = answer.sent or self._sent
         if answer.is_event_stream:
             self._open(answer, now)
         elif answer.status == NO_CONTENT:
@@ -154,9 +155,8 @@ class StreamSession:
                     refusal(answer, self._url),
                     now,
                     self.retry_ms,
-                    self._method,
+                    self._sent,
                     answer.retry_after(wall, self._longest_retry_after),
-                    has_acted=answer.has_acted,
                 )
             )
 
@@ -164,9 +164,9 @@ class StreamSession:
         """The attempt, or the open connection, came to an error."""
         if failure.silent and self._adaptive is not None:
             self._adaptive.expired()
-        self._method = failure.method or self._method
+        self._sent = failure.sent or self._sent
         error = self._overflow() or failure.error
-        self._lost(End(error, now, self.retry_ms, self._method, acted=failure.acted))
+        self._lost(End(error, now, self.retry_ms, self._sent))
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
@@ -205,7 +205,7 @@ class StreamSession:
         try:
             events = decoder.feed(chunk)
         except EventTooLarge as error:
-            self.failed(Failure(error, acted=True), now)
+            self.failed(Failure(error), now)
             return []
         self._events_handed_out = len(events)
         if decoder.retry_ms is not None:
@@ -231,7 +231,7 @@ class StreamSession:
         error = StreamEnded(
             f"the server ended the stream of {self._url}", url=self._url
         )
-        self.failed(Failure(error, acted=True), now)
+        self.failed(Failure(error), now)
 
     def _overflow(self) -> EventTooLarge | None:
         """The event that grew too large after the last ones that were handed over."""
@@ -249,7 +249,7 @@ class StreamSession:
         if self.state is State.WAITING:
             self.state = State.CONNECTING
 
-    def interrupted(self, cause: str, now: float, *, method: str | None) -> None:
+    def interrupted(self, cause: str, now: float, sent: Sent | None) -> None:
         """A call was broken off from outside, by cancellation or a signal.
 
         Nobody failed: the next attempt is due at once, a wait goes on where it was.
@@ -258,16 +258,16 @@ class StreamSession:
         Args:
             cause: What broke it off.
             now: When.
-            method: What the server may have acted on already; None for nothing.
+            sent: What was sent before that; None for nothing.
         """
-        if method is not None and self.state in (State.CONNECTING, State.OPEN):
+        if sent is not None and self.state in (State.CONNECTING, State.OPEN):
             error = StreamInterrupted(
-                f"{cause} broke off the {method} to {self._url}; it is not sent again,"
-                " as the server may have acted on it: pass resend=True if it may be",
+                f"{cause} broke off the {sent.method} to {self._url}; it is not sent"
+                " again, as the server may have acted on it: pass resend=True if it"
+                " may be",
                 url=self._url,
             )
-            end = End(error, now, self.retry_ms, method)
-            if not self._reconnection.may_resend(end):
+            if not self._reconnection.may_resend(End(error, now, self.retry_ms, sent)):
                 self._fail(error)
                 return
         if self.state is State.OPEN:

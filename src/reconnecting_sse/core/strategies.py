@@ -6,14 +6,13 @@ sleeps, logs or looks at a clock.
 
 from __future__ import annotations
 
-import inspect
 import random
 from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import Future, RetryCallState
 from tenacity.wait import wait_base
 
-from reconnecting_sse.core.callers import CallersError, ask
+from reconnecting_sse.core.callers import ask, plain
 from reconnecting_sse.core.errors import (
     CertificateRejected,
     StreamError,
@@ -91,6 +90,11 @@ class ReconnectState(RetryCallState):
         return max(retry, self.retry_after or 0.0)
 
 
+def doubled(first: float, number: int, longest: float) -> float:
+    """The n-th of delays that double from the first one, up to the longest."""
+    return min(longest, first * 2.0 ** min(number - 1, 64))  # far beyond any longest
+
+
 class wait_backoff(wait_base):  # noqa: N801  (tenacity's spelling for strategies)
     """Doubles the reconnection time up to ``max_delay``, spread so that no herd forms.
 
@@ -105,8 +109,7 @@ class wait_backoff(wait_base):  # noqa: N801  (tenacity's spelling for strategie
         assert isinstance(retry_state, ReconnectState)
         base = retry_state.reconnection_time
         cap = max(self.max_delay, base)
-        doublings = min(retry_state.attempt_number - 1, 64)  # far beyond any cap
-        whole = min(cap, base * 2.0**doublings)
+        whole = doubled(base, retry_state.attempt_number, cap)
         if retry_state.is_server_directed:
             delay = random.uniform(whole, 1.5 * whole)  # noqa: S311  (not a secret)
         else:
@@ -148,15 +151,8 @@ def ask_strategy(
     name: str, strategy: Callable[[RetryCallState], _T], state: ReconnectState
 ) -> _T:
     """A strategy's answer; one that would have to be awaited is refused."""
-    answer = ask(strategy, state)
-    if inspect.isawaitable(answer):
-        close = getattr(answer, "close", None)
-        if close is not None:
-            close()  # or Python warns of a coroutine that was never awaited
-        raise CallersError(
-            TypeError(
-                f"{name}= returned an awaitable; reconnection strategies are plain"
-                " functions on either face"
-            )
-        )
-    return answer
+    message = (
+        f"{name}= returned an awaitable; reconnection strategies are plain functions on"
+        " either face"
+    )
+    return ask(plain, ask(strategy, state), message)

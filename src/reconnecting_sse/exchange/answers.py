@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.headers import header_text
+from reconnecting_sse.exchange.bodies import is_whole
 
 if TYPE_CHECKING:
     import httpxr
 
 
-def answer_of(
-    response: httpxr.Response, body: bytes = b"", refusal: str = ""
-) -> Answer:
-    """An httpxr response as the core wants to know it."""
+def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
+    """An httpxr response as it is read: where httpxr holds its body, decoded."""
     headers = tuple(
         (name.decode("latin-1").lower(), header_text(value))
         for name, value in response.headers.raw
@@ -23,4 +22,5 @@ def answer_of(
         url = str(response.request.url)
     except RuntimeError:  # httpxr's way to say that it has none
         url = ""
-    return Answer(response.status_code, headers, body, refusal, url)
+    answer = Answer(response.status_code, headers, refusal=refusal, url=url)
+    return answer.decoded() if is_whole(response) else answer

@@ -92,7 +92,7 @@ class AsyncIteratedBody(AsyncLiveBody):
         self.read_timeout = None
         self._stream = stream
         is_async = hasattr(stream, "__aiter__")
-        self._iterator: Any = aiter(stream) if is_async else _Awaited(iter(stream))
+        self._iterator: Any = aiter(stream) if is_async else Awaited(iter(stream))
         # A generator is its own iterator; of others each is closed.
         is_own = self._iterator is stream
         self._parts: tuple[Any, ...] = (stream,) if is_own else (self._iterator, stream)
@@ -135,7 +135,7 @@ class AsyncIteratedBody(AsyncLiveBody):
         self.close()
 
 
-class _Awaited:
+class Awaited:
     """A plain iterator on the async face."""
 
     def __init__(self, iterator: Iterator[bytes]) -> None:

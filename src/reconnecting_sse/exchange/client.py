@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
-from urllib.request import getproxies, proxy_bypass
 
 import httpxr
 
 from reconnecting_sse import transports
-from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
+from reconnecting_sse.exchange.environment import Substitutes, environment_proxy
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -84,27 +83,24 @@ def is_live(transport: object) -> bool:
 
 
 class Transports:
-    """Finds the transport for a URL; ours takes the place of httpxr's built-in one.
-
-    Keeps one substitute for all of its client's connections: it holds nothing but
-    the TLS context.
-    """
+    """Finds the transport for a URL; ours takes the place of httpxr's built-in one."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._substitutes: dict[str | None, Any] = {}
         if is_async(client):
-            self._make: Any = transports.AsyncStreamingTransport
+            ours: Any = transports.AsyncStreamingTransport
             self._method = "handle_async_request"
         else:
-            self._make = transports.StreamingTransport
+            ours = transports.StreamingTransport
             self._method = "handle_request"
+        self._substitutes = Substitutes(ours)
 
     def find(self, url: httpxr.URL) -> Any:
         """The transport that is to be called for ``url``.
 
         Raises:
-            ValueError: The client has a proxy of its own.
+            ValueError: The client has a proxy of its own, or the environment names one
+                that cannot be used.
             TypeError: The transport is one for the other kind of client.
         """
         transport, is_mounted = self._configured(url)
@@ -118,20 +114,13 @@ class Transports:
                 " proxy= there"
             )
         is_free_to_choose = self._client.trust_env and not is_mounted
-        return self._substitute(environment_proxy(url) if is_free_to_choose else None)
-
-    def _substitute(self, proxy: str | None) -> Any:
-        if proxy not in self._substitutes:
-            try:
-                self._substitutes[proxy] = self._make(proxy=proxy)
-            except ValueError as error:
-                raise ValueError(f"the environment's proxy: {error}") from None
-        return self._substitutes[proxy]
+        proxy = environment_proxy(url) if is_free_to_choose else None
+        return self._substitutes.through(proxy)
 
     @property
     def has_substituted(self) -> bool:
         """Whether a transport of ours took the place of a built-in one."""
-        return bool(self._substitutes)
+        return bool(self._substitutes.made)
 
     def decodes(self, transport: object) -> bool:
         """Whether the transport undoes the encodings it offers by itself."""
@@ -161,16 +150,6 @@ class Transports:
                 f"{type(transport).__name__} has no {self._method}, which an"
                 f" httpxr.{type(self._client).__name__} needs; {_EXPLICIT}"
             )
-
-
-def environment_proxy(url: httpxr.URL) -> str | None:
-    """The proxy that the environment names for the URL, or None."""
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    origin = authority(url.host, url.port or DEFAULT_PORTS[url.scheme])
-    if not proxy or proxy_bypass(url.host) or proxy_bypass(origin):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _has_proxy(transport: Any) -> bool:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import copy
-from http import cookiejar
+from contextlib import suppress
+from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import Request
 
 import httpxr
 
-from reconnecting_sse.core.headers import has_control, header_text
+from reconnecting_sse.core.headers import has_control, header_text, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from http.cookiejar import Cookie
 
     from reconnecting_sse.core.headers import Fields
 
-_eff_request_host = cast("Any", cookiejar).eff_request_host  # not in the stubs
+# How often a jar that other threads fill meanwhile may not be looked through: each
+# time takes microseconds, in which another thread would have to run.
+_PATIENCE = 100
 
 
 class Cookies:
@@ -29,8 +33,13 @@ class Cookies:
     def __init__(self, jar: CookieJar, given: Any, home: httpxr.URL) -> None:
         self._jar = jar
         self._given = list(httpxr.Cookies(given).jar) if given else []
-        # The jar's own name for the host: one without a dot ends in ".local".
-        self._home = _eff_request_host(_request(home))[1]
+        self._home = home
+
+    @cached_property
+    def _home_domain(self) -> str:
+        """The jar's own name for the host: one without a dot ends in ".local"."""
+        (cookie,) = CookieJar().make_cookies(_answer("n=v"), _request(self._home))
+        return cookie.domain
 
     def header(self, url: httpxr.URL, own: Fields, *, is_trusted: bool) -> str | None:
         """The Cookie header for ``url``, None where it can stay as it is.
@@ -40,49 +49,69 @@ class Cookies:
             own: The caller's own Cookie headers: they come first.
             is_trusted: Whether this is the origin; off it only the jar's own remain.
         """
-        # strict: the default policy sends a host's own cookies to its subdomains, too.
-        policy = DefaultCookiePolicy(
-            strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain
-        )
-        strict = CookieJar(policy)
-        for cookie in self._candidates(is_trusted=is_trusted):
-            if not has_control(f"{cookie.name}={cookie.value}"):
-                strict.set_cookie(cookie)
-        request = _request(url)
-        strict.add_cookie_header(request)
-        kept = request.get_header("Cookie")
+        sendable = [
+            cookie
+            for cookie in self._candidates(is_trusted=is_trusted)
+            if not has_control(f"{cookie.name}={cookie.value}")
+        ]
+        kept = _fitting(sendable, url) if sendable else None
         values = [header_text(value) for _, value in own] + ([kept] if kept else [])
         return "; ".join(values) or None
 
-    def _candidates(self, *, is_trusted: bool) -> Iterable[Any]:
-        with cast("Any", self._jar)._cookies_lock:  # noqa: SLF001 (threads share it)
-            stored = list(self._jar)
-        for cookie in [*stored, *(self._given if is_trusted else ())]:
+    def _candidates(self, *, is_trusted: bool) -> Iterable[Cookie]:
+        given = self._given if is_trusted else []
+        for cookie in [*_all_of(self._jar), *given]:
             if cookie.domain.startswith("."):
                 yield _copied(cookie, domain_specified=True)
             elif cookie.domain:
                 yield cookie
             elif is_trusted:
-                yield _copied(cookie, domain=self._home)
+                yield _copied(cookie, domain=self._home_domain)
 
     def store(self, response: httpxr.Response, url: httpxr.URL) -> None:
         """Put what the response sets into the client's jar."""
-        for name, value in response.headers.raw:
+        for _, value in named(response.headers.raw, b"Set-Cookie"):
             # RFC 6265bis, section 5.6: with a control character it is ignored.
-            if name.lower() == b"set-cookie" and not has_control(value):
+            if not has_control(value):
                 # One by one: together, the jar drops what expires before it adds.
-                answer = cast("Any", _Answer([header_text(value)]))
+                answer = _answer(header_text(value))
                 self._jar.extract_cookies(answer, _request(url))
+
+
+def _all_of(jar: CookieJar) -> list[Cookie]:
+    """The jar's cookies, though other threads may fill it: its lock is its own."""
+    for _ in range(_PATIENCE):
+        with suppress(RuntimeError):  # it changed while it was looked through
+            return list(jar)
+    return list(jar)
+
+
+def _fitting(cookies: Iterable[Cookie], url: httpxr.URL) -> str | None:
+    """The cookies that belong to the URL, as a header's value."""
+    # strict: the default policy sends a host's own cookies to its subdomains, too.
+    policy = DefaultCookiePolicy(
+        strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain
+    )
+    jar = CookieJar(policy)
+    for cookie in cookies:
+        jar.set_cookie(cookie)
+    request = _request(url)
+    jar.add_cookie_header(request)
+    return request.get_header("Cookie")
 
 
 def _request(url: httpxr.URL) -> Request:
     return Request(str(url))  # noqa: S310  (never opened)
 
 
-def _copied(cookie: Any, **changes: Any) -> Any:
+def _copied(cookie: Cookie, **changes: Any) -> Cookie:
     copied = copy.copy(cookie)
     vars(copied).update(changes)
     return copied
+
+
+def _answer(set_cookie: str) -> Any:
+    return cast("Any", _Answer([set_cookie]))
 
 
 class _Answer:

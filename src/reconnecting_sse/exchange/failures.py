@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+from typing import TypeVar
 
 import httpxr
 
@@ -14,6 +15,7 @@ from reconnecting_sse.core.errors import (
     StreamError,
     StreamInterrupted,
     UnexpectedStatus,
+    printable,
     redacted,
 )
 from reconnecting_sse.core.reconnection import Failure
@@ -31,6 +33,8 @@ _BEFORE_SENDING = (
     socket.gaierror,
     ssl.SSLCertVerificationError,
 )
+_Error = TypeVar("_Error", bound=BaseException)
+
 _URL = re.compile(r"\w+://\S+")
 _NOT_THE_CLIENTS_TLS = (
     " (the client's own verify= and cert= cannot be read back, so they were not"
@@ -41,7 +45,7 @@ _NOT_THE_CLIENTS_TLS = (
 def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> Failure:
     """An attempt that got no usable response."""
     kind: type[StreamError] = ConnectionFailed
-    if _is_caused_by(error, ssl.SSLCertVerificationError):
+    if cause_of(error, ssl.SSLCertVerificationError):
         kind = CertificateRejected
     status = getattr(error, "status", None)  # a proxy's, where one refused
     if status is not None:
@@ -50,8 +54,12 @@ def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> F
     message = f"{redacted(url)}: {_described(error)}{hint}"
     failure = kind(message, url=url, status=status)
     failure.__cause__ = error
-    acted = not any(_is_caused_by(error, harmless) for harmless in _BEFORE_SENDING)
-    return Failure(failure, acted)
+    return Failure(failure)
+
+
+def was_never_sent(error: httpxr.HTTPError) -> bool:
+    """Whether the wire failed before it could send anything of the request."""
+    return any(cause_of(error, early) for early in _BEFORE_SENDING)
 
 
 def cut_stream(error: httpxr.HTTPError, url: str) -> Failure:
@@ -60,7 +68,7 @@ def cut_stream(error: httpxr.HTTPError, url: str) -> Failure:
         f"the stream of {redacted(url)} was interrupted: {_described(error)}", url=url
     )
     failure.__cause__ = error
-    return Failure(failure, acted=True, silent=isinstance(error, httpxr.ReadTimeout))
+    return Failure(failure, silent=isinstance(error, httpxr.ReadTimeout))
 
 
 def explain(error: httpxr.ConnectError, *, substituted: bool) -> None:
@@ -71,20 +79,21 @@ def explain(error: httpxr.ConnectError, *, substituted: bool) -> None:
 
 
 def _tls_hint(error: httpxr.HTTPError, *, substituted: bool) -> str:
-    is_tls = _is_caused_by(error, ssl.SSLError)
+    is_tls = cause_of(error, ssl.SSLError) is not None
     return _NOT_THE_CLIENTS_TLS if substituted and is_tls else ""
 
 
 def _described(error: BaseException) -> str:
     # What quotes a URL may quote a secret; what quotes a server may forge a log line.
     text = _URL.sub(lambda url: redacted(url[0]), str(error))
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = printable(text)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+def cause_of(error: BaseException | None, kind: type[_Error]) -> _Error | None:
+    """The error of this kind that it is, or that caused it; None for none."""
     while error is not None:
         if isinstance(error, kind):
-            return True
+            return error
         error = error.__cause__
-    return False
+    return None

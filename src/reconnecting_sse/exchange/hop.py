@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.authority import DEFAULT_PORTS
-from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.core.headers import is_httpxr_agent, is_httpxr_default, merged
+from reconnecting_sse.core.headers import (
+    is_httpxr_agent,
+    is_httpxr_default,
+    merged,
+    named,
+    without,
+)
 from reconnecting_sse.exchange.request import fields_of
+from reconnecting_sse.exchange.urls import origin, url_of
 from reconnecting_sse.transports.host import host_of
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ class Hop:
         private: The caller's and the client's: they stay with the origin.
         content: The body, None for none; its type is among the headers.
         is_trusted: Whether no redirect has left the origin yet.
+        number: How many redirects have led here.
     """
 
     method: str
@@ -37,6 +43,7 @@ class Hop:
     private: Fields
     content: bytes | None
     is_trusted: bool = True
+    number: int = 0
 
     def build(self, extensions: Mapping[str, Any]) -> httpxr.Request:
         """The httpxr request; its extensions are a copy of those given."""
@@ -54,12 +61,12 @@ class Hop:
         if self.is_trusted:
             return self.private
         has_body = self.content is not None
-        return [p for p in self.private if has_body and p[0].lower() == b"content-type"]
+        return named(self.private, b"Content-Type") if has_body else []
 
     @property
     def cookies(self) -> Fields:
         """The caller's own Cookie headers, as far as they may travel."""
-        return [p for p in self._travelling() if p[0].lower() == b"cookie"]
+        return named(self._travelling(), b"Cookie")
 
     def redirected(self, status: int, target: httpxr.URL) -> Hop:
         """The next hop: a fresh GET where the standard says so (Fetch, 4.4)."""
@@ -67,7 +74,12 @@ class Hop:
             status == 303 and self.method not in ("GET", "HEAD")  # noqa: PLR2004
         )
         stays = origin(target) == origin(self.url)
-        hop = replace(self, url=target, is_trusted=self.is_trusted and stays)
+        hop = replace(
+            self,
+            url=target,
+            is_trusted=self.is_trusted and stays,
+            number=self.number + 1,
+        )
         if not becomes_get:
             return hop
         own, private = _without_content(self.own), _without_content(self.private)
@@ -88,12 +100,13 @@ def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
     chosen = [p for p in client.headers if not is_httpxr_default(*p)]
     agent = [p for p in chosen if is_httpxr_agent(p[1])]
     private = merged((p for p in chosen if p not in agent), fields_of(request.headers))
-    cursor = [p for p in private if p[0].lower() == b"last-event-id"]
-    private = [p for p in private if p not in cursor]
+    way, position = request.way, request.position
+    if position is None:
+        position = way.position_in(private) or ""
     content, content_type = _encoded(request.body)
-    sent_cursor = (p for p in cursor if p[1])
-    own = merged(agent, request.defaults, content_type, sent_cursor)
-    return Hop(request.method, _url(request, client), own, private, content)
+    own = merged(agent, request.defaults, content_type, way.fields(position))
+    url = url_of(request.url, client.base_url, client.params, request.params)
+    return Hop(request.method, url, own, without(private, way.name), content)
 
 
 def _encoded(body: Mapping[str, Any]) -> tuple[bytes | None, Fields]:
@@ -108,9 +121,7 @@ def _encoded(body: Mapping[str, Any]) -> tuple[bytes | None, Fields]:
             "data= must be a mapping; for a key that comes twice give a list as value"
         )
     probe = httpxr.Request("POST", "http://localhost/", **given)
-    return probe.content, [
-        p for p in probe.headers.raw if p[0].lower() == b"content-type"
-    ]
+    return probe.content, named(probe.headers.raw, b"Content-Type")
 
 
 def _gathered(content: Any) -> bytes | str:
@@ -124,57 +135,3 @@ def _gathered(content: Any) -> bytes | str:
             "content= is an asynchronous iterable: it needs an httpxr.AsyncClient"
         )
     return b"".join(content)
-
-
-# ---------------------------------------------------------------------- URLs
-
-
-def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port, the default one spelled out."""
-    return url.scheme, url.host, url.port or DEFAULT_PORTS.get(url.scheme)
-
-
-def with_base(text: str, base: httpxr.URL) -> str:
-    """A relative URL as it will be asked for; any other, or none, as it is."""
-    try:
-        return text if _parsed(text).scheme else str(_absolute(text, base))
-    except (ValueError, httpxr.InvalidURL):  # who asks for it is told
-        return text
-
-
-def _url(request: StreamRequest, client: ClientSettings) -> httpxr.URL:
-    url = _absolute(request.url, client.base_url)
-    return _with_params(_with_params(url, client.params), request.params)
-
-
-def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
-    url = _parsed(text)
-    is_relative = not url.scheme and not url.host and not text.startswith("//")
-    if is_relative and str(base):
-        # As in httpx: a relative URL goes below the base's path, a leading slash too.
-        root = str(cast("Any", base).copy_with(query=None, fragment=None))
-        url = _parsed(f"{root.rstrip('/')}/{text.lstrip('/')}")
-    if url.scheme not in DEFAULT_PORTS or not url.host:
-        raise ValueError(
-            f"{redacted(text)!r} is not an absolute http or https URL;"
-            " write it as https://host/path, or give the client a base_url"
-        )
-    return url
-
-
-def _parsed(text: str) -> httpxr.URL:
-    try:
-        return httpxr.URL(text)
-    except httpxr.InvalidURL as error:
-        # httpxr's message may quote the userinfo.
-        reason = "" if "@" in text else f": {error}"
-        raise httpxr.InvalidURL(f"{redacted(text)!r} is no URL{reason}") from None
-
-
-def _with_params(url: httpxr.URL, params: Any) -> httpxr.URL:
-    """The URL with ``params`` after its own query, which keeps its spelling."""
-    added = str(httpxr.QueryParams(params)) if params else ""
-    if not added:
-        return url
-    query = url.query.decode("ascii")
-    return url.copy_with(query=f"{query}&{added}" if query else added)

@@ -9,7 +9,7 @@ from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.documents import LINES, LineDecoder
 from reconnecting_sse.core.errors import UnexpectedContentType, redacted
 from reconnecting_sse.exchange.answers import answer_of
-from reconnecting_sse.exchange.bodies import async_body_of, body_of, is_whole
+from reconnecting_sse.exchange.bodies import async_body_of, body_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,6 @@ class Reader:
         if self._content_type in wanted:
             return
         answer = answer_of(self._response)
-        if is_whole(self._response):
-            answer = answer.decoded()
         if answer.content_type not in wanted or answer.content_encoding:
             raise _unexpected(answer, wanted)
         self._content_type = answer.content_type

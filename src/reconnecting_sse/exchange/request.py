@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.answer import EVENT_STREAM
+from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.core.headers import header_text, merged
+from reconnecting_sse.core.headers import merged, without
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.cursor import ByHeader
     from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.core.lifecycle import Attempt
 
     Prepare = Callable[["StreamRequest", Attempt], Any]
 
-_STREAM_DEFAULTS = (
-    (b"Accept", b"text/event-stream"),
-    (b"Cache-Control", b"no-cache"),
-)
-_CURSOR = b"Last-Event-ID"
+ACCEPT = (b"Accept", EVENT_STREAM.encode())
+
+_STREAM_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
 _BODY_KEYWORDS = ("content", "data", "files", "json")
 
 
@@ -43,11 +44,15 @@ class StreamRequest:
     and so do ``with_headers`` and ``with_params``.
 
     Attributes:
-        headers: The caller's, and ``Last-Event-ID``; the client's come below them.
+        headers: The caller's, and as ``prepare`` gets them ``Last-Event-ID``; the
+            client's come below them.
         params: What follows the URL's own query and the client's.
         auth: What ``auth=`` was; without one the client's own is used.
         body: ``content``, ``data``, ``files`` or ``json``, where there is one.
         defaults: The headers that are sent unless the caller gives them.
+        position: What to resume after, an empty one for all there is; None: what the
+            headers say.
+        way: How the position travels.
     """
 
     method: str
@@ -60,6 +65,8 @@ class StreamRequest:
     extensions: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS
+    position: str | None = None
+    way: ByHeader = LAST_EVENT_ID
 
     def __repr__(self) -> str:
         # The rest may hold secrets, and what is not shown cannot be logged.
@@ -68,7 +75,7 @@ class StreamRequest:
     def with_headers(self, headers: Mapping[str, str]) -> StreamRequest:
         """The same request, with these headers in the place of its own by name."""
         fields = merged(fields_of(self.headers), fields_of(headers))
-        return replace(self, headers=httpxr.Headers(cast("Any", fields)))
+        return replace(self, headers=_headers(fields))
 
     def with_params(self, params: Mapping[str, str]) -> StreamRequest:
         """The same request, with these parameters in the place of its own by name."""
@@ -81,26 +88,19 @@ class StreamRequest:
         return replace(self, url=str(url), params=[*kept, *params.items()])
 
 
-def cursor_in(fields: Fields) -> str | None:
-    """The last event ID among the headers, or None."""
-    given = [value for name, value in fields if name.lower() == _CURSOR.lower()]
-    return header_text(given[-1]) if given else None
+def written(request: StreamRequest) -> StreamRequest:
+    """The request with its position where it will travel, for the caller to see."""
+    fields = without(fields_of(request.headers), request.way.name)
+    fields += request.way.fields(request.position or "")
+    return replace(request, headers=_headers(fields), position=None)
 
 
-def resuming(
-    request: StreamRequest, last_event_id: str, below: Fields
-) -> StreamRequest:
-    """The request, asking for what follows the ID; for an empty one, for all.
-
-    Args:
-        request: The caller's.
-        last_event_id: The ID.
-        below: The client's headers: a last event ID among them was only the start.
-    """
-    fields = [p for p in fields_of(request.headers) if p[0].lower() != _CURSOR.lower()]
-    if last_event_id or cursor_in(below) is not None:
-        fields.append((_CURSOR, last_event_id.encode()))
-    return replace(request, headers=httpxr.Headers(cast("Any", fields)))
+def read_back(request: StreamRequest) -> StreamRequest:
+    """The request with its position a value again, as the caller has left it."""
+    if request.position is not None:
+        return request
+    position = request.way.position_in(fields_of(request.headers))
+    return replace(request, position=position or "")
 
 
 def resume_with_query(name: str) -> Prepare:
@@ -151,6 +151,10 @@ def fields_of(headers: Any) -> Fields:
     pairs: Iterable[tuple[Any, Any]]
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [(_encoded(name), _encoded(value)) for name, value in pairs]
+
+
+def _headers(fields: Fields) -> httpxr.Headers:
+    return httpxr.Headers(cast("Any", fields))  # the stubs know no bytes
 
 
 def _encoded(text: Any) -> bytes:

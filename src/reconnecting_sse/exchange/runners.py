@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpxr
 
-from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.callers import CallersError, plain
 from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse.exchange.client import is_live
@@ -84,14 +84,11 @@ def _make(call: Call) -> Any:
             return body_of(response).close()
         case InThread(blocking):
             return blocking()
-    result = call()
-    if inspect.isawaitable(result):
-        getattr(result, "close", lambda: None)()  # or Python warns of it
-        raise TypeError(
-            "a hook, auth flow or callback is a coroutine function: it needs an"
-            " httpxr.AsyncClient"
-        )
-    return result
+    return plain(
+        call(),
+        "a hook, auth flow or callback is a coroutine function: it needs an"
+        " httpxr.AsyncClient",
+    )
 
 
 def _make_async(call: Call) -> Any:

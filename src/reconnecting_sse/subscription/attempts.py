@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.callers import ask
 from reconnecting_sse.exchange.answers import answer_of
-from reconnecting_sse.exchange.bodies import is_whole
 from reconnecting_sse.exchange.client import ClientSettings, Transports
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import failed_attempt
-from reconnecting_sse.exchange.request import resuming
 from reconnecting_sse.subscription import log
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
-    from reconnecting_sse.exchange.calls import Exchanged, Steps
+    from reconnecting_sse.exchange.calls import Exchanged
     from reconnecting_sse.exchange.client import Client
     from reconnecting_sse.exchange.request import Prepare, StreamRequest
 
@@ -50,36 +47,27 @@ class Attempts:
     signal: AbortSignal
     listeners: Sequence[Callable[[Lifecycle], object]] = ()
 
-    def exchange(self, attempt: Attempt, *, is_async: bool) -> tuple[Exchange, Steps]:
-        """The exchange of one attempt, and the steps it takes."""
-        client = ask(ClientSettings.of, self.client)
-        exchange = Exchange(
-            client,
+    def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
+        """The exchange of one attempt."""
+        return Exchange(
+            replace(self.request, position=attempt.last_event_id),
+            ask(ClientSettings.of, self.client),
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},
             is_async=is_async,
+            prepare=self.prepare and (lambda request: self.prepare(request, attempt)),
         )
-        request = resuming(self.request, attempt.last_event_id, client.headers)
-        if self.prepare is None:
-            return exchange, exchange.run(request)
-        prepare = partial(self.prepare, request, attempt)
-        return exchange, exchange.run(request, prepare)
 
     def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure:
         """What an attempt's error means to the loop."""
         is_substituted = self.transports.has_substituted
         failure = failed_attempt(error, self.url, substituted=is_substituted)
-        may_have_acted = failure.acted and exchange.has_sent
-        acted = exchange.has_acted or exchange.is_answered or may_have_acted
-        return replace(failure, acted=acted, method=exchange.method)
+        return replace(failure, sent=exchange.sent)
 
     def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
         """What an attempt's response means to the session."""
-        response = exchanged.response
-        answer = answer_of(response, refusal=exchanged.refusal)
-        if is_whole(response):  # httpxr has decoded it
-            answer = answer.decoded()
-        return replace(answer, method=exchange.method, has_acted=exchange.has_acted)
+        answer = answer_of(exchanged.response, exchanged.refusal)
+        return replace(answer, sent=exchange.sent)
 
     def tell(self, fact: Lifecycle) -> None:
         """Log a fact, and tell whoever listens."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.callers import CallersError, ask
+from reconnecting_sse.core.callers import ask
 from reconnecting_sse.core.lifecycle import Gap
-from reconnecting_sse.core.loop import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +14,8 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse.core.lifecycle import Lifecycle
-    from reconnecting_sse.subscription.drivers import Subscription
 
     Predicate = Callable[[ServerSentEvent], object]
-    Check = Callable[[Subscription, ServerSentEvent], None]
-
-TOLD_BY_AN_EVENT = "an event says that others were missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +44,27 @@ class GapWatch:
             self.on_gap(fact)
 
 
-def check_of(until: Predicate | None, is_gap: Predicate | None) -> Check | None:
-    """What to call with each event, or None where there is nothing to look at."""
-    if until is None and is_gap is None:
-        return None
-    return partial(_check, until, is_gap)
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The caller's questions about each event.
 
+    Attributes:
+        until: Whether it is the last one that is wanted.
+        is_gap: Whether it says that others were missed.
+    """
 
-def _check(
-    until: Predicate | None,
-    is_gap: Predicate | None,
-    subscription: Subscription,
-    event: ServerSentEvent,
-) -> None:
-    """Look at an event; a predicate that raises ends the subscription."""
-    try:
-        if is_gap is not None and ask(is_gap, event):
-            subscription.session.gap(TOLD_BY_AN_EVENT)
-            _tell(subscription)
-        is_last = until is not None and ask(until, event)
-    except BaseException as error:
-        subscription.put_back(event)  # it was not handed over
-        if isinstance(error, Exception):  # and not a signal's
-            subscription.end("error")
-        if isinstance(error, CallersError):
-            raise error.error from error.error.__cause__
-        raise
-    if is_last:
-        subscription.end("until")
+    until: Predicate | None = None
+    is_gap: Predicate | None = None
 
+    @property
+    def are_any(self) -> bool:
+        """Whether there is anything to look at."""
+        return self.until is not None or self.is_gap is not None
 
-def _tell(subscription: Subscription) -> None:
-    """Tell of a gap at once; whoever is told may raise, and so end it."""
-    session = subscription.session
-    tell(session, subscription.effects)
-    error, session.error = session.error, None
-    if error is not None:
-        raise error
+    def tells_of_a_gap(self, event: ServerSentEvent) -> bool:
+        """Ask about a gap; raises ``CallersError`` as ``ask`` does."""
+        return self.is_gap is not None and bool(ask(self.is_gap, event))
+
+    def is_last(self, event: ServerSentEvent) -> bool:
+        """Ask whether it is the last; raises ``CallersError`` as ``ask`` does."""
+        return self.until is not None and bool(ask(self.until, event))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.core.lifecycle import Attempt
     from reconnecting_sse.core.reconnection import Failure
+    from reconnecting_sse.core.sent import Sent
     from reconnecting_sse.exchange.calls import Exchanged
     from reconnecting_sse.exchange.exchange import Exchange
     from reconnecting_sse.subscription.attempts import Attempts
@@ -58,10 +59,9 @@ class _Effects(Generic[_Body]):
         self.response: httpxr.Response | None = None
 
     @property
-    def asked(self) -> str | None:
-        """The method that a server may have seen of this attempt, or None."""
-        exchange = self._exchange
-        return exchange.method if exchange is not None and exchange.has_sent else None
+    def sent(self) -> Sent | None:
+        """What a server may have seen of this attempt; None before it began."""
+        return None if self._exchange is None else self._exchange.sent
 
     def allow_silence(self, seconds: float) -> None:
         """From the next read on, this is the longest silence."""
@@ -87,9 +87,8 @@ class SyncEffects(_Effects["LiveBody"]):
         """Make an attempt; keeps the body if it is an event stream."""
         attempts, self._exchange = self._attempts, None
         try:
-            exchange, steps = attempts.exchange(attempt, is_async=False)
-            self._exchange = exchange
-            exchanged = run(steps)
+            exchange = self._exchange = attempts.exchange(attempt, is_async=False)
+            exchanged = run(exchange.steps())
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
@@ -173,9 +172,8 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         attempts, self._exchange = self._attempts, None
         await self.let_go()
         try:
-            exchange, steps = attempts.exchange(attempt, is_async=True)
-            self._exchange = exchange
-            exchanged = await run_async(steps, self._guard)
+            exchange = self._exchange = attempts.exchange(attempt, is_async=True)
+            exchanged = await run_async(exchange.steps(), self._guard)
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:

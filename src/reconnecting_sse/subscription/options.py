@@ -6,10 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconnecting_sse.core.callers import is_coroutine_function
-from reconnecting_sse.core.cursor import checked_id
+from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
 from reconnecting_sse.core.policy import ReconnectPolicy
-from reconnecting_sse.exchange.request import cursor_in, fields_of
+from reconnecting_sse.exchange.request import fields_of
 from reconnecting_sse.subscription.checks import GapWatch
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
     """The first attempt's ID: the keyword's, the caller's header's or the client's."""
     if not (given is None or isinstance(given, str)):
         raise TypeError(f"last_event_id= is a str, as an event gave it, not {given!r}")
-    in_header = cursor_in(fields_of(request.headers))
+    in_header = LAST_EVENT_ID.position_in(fields_of(request.headers))
     if in_header is None:
-        in_header = cursor_in(client.headers.raw)
+        in_header = LAST_EVENT_ID.position_in(client.headers.raw)
     if given is not None and in_header is not None and given != in_header:
         raise ValueError(
             "last_event_id= and the Last-Event-ID header differ; give one of them"

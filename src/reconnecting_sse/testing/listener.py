@@ -8,6 +8,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.core.authority import authority
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,8 +37,7 @@ class Listener:
     @property
     def authority(self) -> str:
         """Host and port as a URL has them."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{host}:{self.port}"
+        return authority(self._host, self.port)
 
     def _bound(self, port: int) -> socket.socket:
         bound = socket.socket(_FAMILIES[self._host])

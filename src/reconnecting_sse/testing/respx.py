@@ -19,8 +19,9 @@ except ImportError as error:
         ' pip install "reconnecting-sse[testing]"'
     ) from error
 
+from reconnecting_sse.exchange.bodies import Awaited
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Self
 
     import respx
@@ -175,7 +176,7 @@ class AsyncBridgedBody:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         is_async = hasattr(stream, "__aiter__")
-        self._chunks: Any = aiter(stream) if is_async else _Awaitable(iter(stream))
+        self._chunks: Any = aiter(stream) if is_async else Awaited(iter(stream))
 
     def __aiter__(self) -> Self:
         return self
@@ -196,18 +197,6 @@ class AsyncBridgedBody:
             await self._stream.aclose()
         elif hasattr(self._stream, "close"):
             self._stream.close()
-
-
-class _Awaitable:
-    """An iterator whose items can be awaited."""
-
-    def __init__(self, items: Iterator[bytes]) -> None:
-        self._items = items
-
-    async def __anext__(self) -> bytes:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
 
 
 def _httpx_request(request: httpxr.Request, content: bytes) -> httpx.Request:

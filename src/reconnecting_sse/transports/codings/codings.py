@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports.codings.brotli import BrotliDecoder, brotli_library
 from reconnecting_sse.transports.codings.inflating import Inflater
-from reconnecting_sse.transports.codings.zstd import ZstdDecoder, zstd_frames
+from reconnecting_sse.transports.codings.zstd import ZstdDecoder, zstd_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,9 @@ def _decoders() -> dict[str, Callable[[], Decoder]]:
     brotli = brotli_library()
     if brotli is not None:
         found["br"] = lambda: BrotliDecoder(brotli)
-    zstd = zstd_frames()
+    zstd = zstd_library()
     if zstd is not None:
-        found["zstd"] = lambda: ZstdDecoder(*zstd)
+        found["zstd"] = lambda: ZstdDecoder(zstd)
     return found
 
 

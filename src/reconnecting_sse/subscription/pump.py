@@ -1,0 +1,81 @@
+"""The loop in progress: begun, advanced, broken off, and begun again.
+
+An exception may come from outside at any point, a signal handler's or a cancellation:
+then the connection and the loop are dropped, and a new loop goes on from the cursor.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.core.loop import subscription, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from reconnecting_sse.core.loop import Outcome, Step
+    from reconnecting_sse.core.session import StreamSession
+    from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
+    from reconnecting_sse.subscription.orders import Orders
+
+
+class Pump:
+    """Goes through the loop's steps, one reader after the other.
+
+    Each step is handed out to be made, and is advanced from with what it came to.
+    """
+
+    __slots__ = ("_effects", "_loop", "_orders", "_session", "_step")
+
+    def __init__(
+        self,
+        session: StreamSession,
+        effects: SyncEffects | AsyncEffects,
+        orders: Orders,
+    ) -> None:
+        self._session = session
+        self._effects = effects
+        self._orders = orders
+        self._loop = self._begun()
+        self._step: Step | None = next(self._loop, None)  # not yet made
+
+    def _begun(self) -> Generator[Step, Outcome, None]:
+        return subscription(self._session, self._effects, time.monotonic, time.time)
+
+    def resumed(self) -> Step | None:
+        """The step at which the last reader left, or the one after his events."""
+        step, self._step = self._step, None
+        return self.advanced(None) if step is None else step
+
+    def advanced(self, outcome: Outcome) -> Step | None:
+        """Tell the loop what came of its call; its next step, or None at the end."""
+        # As ``are_due``, without another call for each chunk.
+        if self._orders.stop is not None or self._orders.signal.is_due:
+            outcome = self._orders.instead_of(outcome)
+        if outcome is None:
+            return next(self._loop, None)
+        try:
+            return self._loop.send(outcome)
+        except StopIteration:
+            return None
+
+    def break_off(self, error: BaseException) -> None:
+        """An exception came from outside: free the connection at once."""
+        self._effects.drop()
+        if self._orders.stop is None:
+            cause, now = type(error).__name__, time.monotonic()
+            self._session.interrupted(cause, now, self._effects.sent)
+            self._begin_again()
+        else:
+            self.finish(self._orders.stop.reason)
+
+    def finish(self, reason: str) -> None:
+        """Tell that it is over, where no step will."""
+        self._session.close(reason)
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        tell(self._session, self._effects)
+        self._loop = self._begun()
+        self._step = next(self._loop, None)
