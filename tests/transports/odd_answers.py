@@ -28,6 +28,7 @@ class OddAnswer:
         detail: What the trouble says is wrong.
         has: A field that the response must have, unfolded.
         is_early: The server answers without having read the request's large body.
+        refusal: What the proxy that gives this answer to CONNECT is said to have done.
     """
 
     name: str
@@ -42,6 +43,7 @@ class OddAnswer:
     method: str = "GET"
     is_tls: bool = False
     is_early: bool = False
+    refusal: str = ""
 
 
 EVENT = b"id: 1\ndata: hello\n\n"
@@ -556,6 +558,42 @@ EARLY = [
     early("an event", LENGTH + EVENT, body=EVENT, status=200),
 ]
 
+NO_PROXY = "did not answer as a proxy should"
+CLOSED = "closed the connection instead of opening one"
+WAY = b"HTTP/1.1 200 Connection established\r\n"
+
+PROXIES = [
+    OddAnswer(f"proxy: {name}", answer, end, refusal=refusal)
+    for name, answer, end, refusal in [
+        ("407", b"HTTP/1.1 407 Who\r\n\r\n", End.OPEN, "refused to connect to"),
+        ("403 with a body", b"HTTP/1.1 403 No\r\n\r\nwhy", End.FIN, ": 403 No; "),
+        ("502 without reason", b"HTTP/1.0 502\r\n\r\n", End.OPEN, ": 502; "),
+        ("302, LF alone", b"HTTP/1.1 302 Found\nA: b\n\n", End.OPEN, ": 302 Found; "),
+        (
+            "103, then 503",
+            b"HTTP/1.1 103 E\r\n\r\nHTTP/1.1 503 L\r\n\r\n",
+            End.OPEN,
+            ": 503",
+        ),
+        (
+            "control in the reason",
+            b"HTTP/1.1 403 A\x1bB\r\n\r\n",
+            End.OPEN,
+            ": 403 A B;",
+        ),
+        ("101", b"HTTP/1.1 101 Switching\r\n\r\n", End.FIN, CLOSED),
+        ("bytes behind the head", WAY + b"\r\n" + EVENT, End.OPEN, NO_PROXY),
+        ("another protocol", b"SSH-2.0-x\r\n\r\n", End.OPEN, NO_PROXY),
+        ("another version", b"HTTP/2 200\r\n\r\n", End.OPEN, NO_PROXY),
+        ("no status", b"HTTP/1.1 OK\r\n\r\n", End.OPEN, NO_PROXY),
+        ("endless fields", WAY + b"X: y\r\n" * 20_000, End.OPEN, NO_PROXY),
+        ("nothing", b"", End.FIN, CLOSED),
+        ("half a status line", b"HTTP/1.1 200 O", End.FIN, CLOSED),
+        ("half a head", WAY, End.FIN, CLOSED),
+        ("100, then the end", INTERIM_100, End.FIN, CLOSED),
+    ]
+]
+
 ODD_ANSWERS = [
     *STATUS_LINES,
     *NO_STATUS_LINES,
@@ -570,4 +608,5 @@ ODD_ANSWERS = [
     *ENDS,
     *TLS_ENDS,
     *EARLY,
+    *PROXIES,
 ]

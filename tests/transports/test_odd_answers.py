@@ -25,8 +25,6 @@ from tests.raw_wire import (
 from tests.transports.odd_answers import ODD_ANSWERS, End
 from tests.wires import WIRES
 
-EVERY = pytest.mark.parametrize("odd", ODD_ANSWERS, ids=lambda odd: odd.name)
-
 RESET_BY_PEER = os.strerror(errno.ECONNRESET)
 
 
@@ -87,17 +85,15 @@ def trouble_of(payload, odd):
     return None if payload.may_end else Trouble.FRAMING
 
 
-def is_whatever_the_end(odd):
-    """Whether only TLS could tell that a body until the close was cut."""
-    is_untold = odd.end is End.UNTOLD and odd.trouble is Trouble.FRAMING
-    return is_untold and b"Length" not in odd.answer and b"chunked" not in odd.answer
+# Those in which no layer has a say: no proxy, and no end that TLS did not tell.
+OF_THE_PARTS = [
+    odd for odd in ODD_ANSWERS if not odd.refusal and odd.end is not End.UNTOLD
+]
 
 
 @pytest.mark.parametrize("size", [1, 7, 65536])
-@EVERY
+@pytest.mark.parametrize("odd", OF_THE_PARTS, ids=lambda odd: odd.name)
 def test_the_parts_take_it_as_is_right(odd, size):
-    if is_whatever_the_end(odd):
-        return
     pieces = [odd.answer[at : at + size] for at in range(0, len(odd.answer), size)]
     got = taken(odd, pieces)
     assert (got.trouble, got.detail, got.body) == (odd.trouble, odd.detail, odd.body)
@@ -114,6 +110,7 @@ def test_the_parts_take_it_as_is_right(odd, size):
 class Fetched:
     """What a transport makes of an answer."""
 
+    where: str = ""
     response: httpxr.Response | None = None
     body: bytes = b""
     error: httpxr.TransportError | None = None
@@ -174,33 +171,43 @@ def fetched(wire, odd):
             is_seen.set()
 
     context = tls_context() if odd.is_tls else None
-    verify = {"verify": trusting_context()} if odd.is_tls else {}
-    content = {"content": LARGE} if odd.is_early else {}
     with Server(script_of(odd, is_seen), context=context) as server:
-        transport = wire.transport(**verify)
+        result.where = f"127.0.0.1:{server.port}"
+        url, transport = way_of(odd, wire, server)
+        content = {"content": LARGE} if odd.is_early else {}
         try:
             result.response, _ = wire.fetch(
-                server.url, transport, method=odd.method, seen=seen, **content
+                url, transport, method=odd.method, seen=seen, **content
             )
         except httpxr.TransportError as error:
             result.error = error
         finally:
             is_seen.set()
-    return result, f"127.0.0.1:{server.port}"
+    return result
+
+
+def way_of(odd, wire, server):
+    if odd.refusal:
+        proxy = f"http://127.0.0.1:{server.port}"
+        return "https://feed.test/", wire.transport(proxy=proxy)
+    verify = {"verify": trusting_context()} if odd.is_tls else {}
+    return server.url, wire.transport(**verify)
 
 
 @pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
-@EVERY
+@pytest.mark.parametrize("odd", ODD_ANSWERS, ids=lambda odd: odd.name)
 def test_both_wires_take_it_as_is_right(odd, wire):
-    got, where = fetched(wire, odd)
-    if odd.trouble is None:
-        assert got.error is None
-    else:
-        expected = odd.trouble.at(where, odd.detail or RESET_BY_PEER)
-        assert (type(got.error), str(got.error)) == (type(expected), str(expected))
+    got = fetched(wire, odd)
     assert got.body == odd.body
-    if odd.trouble is None:
+    if odd.refusal:
+        assert isinstance(got.error, httpxr.ProxyError)
+        assert odd.refusal in str(got.error)
+    elif odd.trouble is None:
+        assert got.error is None
         assert got.response.status_code == odd.status
         assert got.response.extensions["http_version"] == odd.version
         lines = [name + b": " + value for name, value in got.response.headers.raw]
         assert odd.has is None or odd.has in lines
+    else:
+        expected = odd.trouble.at(got.where, odd.detail or RESET_BY_PEER)
+        assert (type(got.error), str(got.error)) == (type(expected), str(expected))
