@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import ssl
 from functools import partial
@@ -98,6 +99,7 @@ def play(steps, peer, *, sizes=WHOLE):
             step = partial(steps.throw, error)
 
 
+@functools.cache
 def context(version="1.3", make=trusting_context):
     made = make()
     made.minimum_version = made.maximum_version = VERSIONS[version]

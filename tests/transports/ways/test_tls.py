@@ -12,7 +12,7 @@ import weakref
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconnecting_sse.transports.ways.tls import TLSLayer
@@ -55,6 +55,7 @@ def server_context(*names):
 # Whatever the pieces
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([*VERSIONS]),
     SIZES,
