@@ -10,7 +10,7 @@ from functools import partial
 
 from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.tls import TLSLayer
-from tests.raw_wire import tls_context, trusting_context
+from tests.raw_wire import authority, tls_context, trusting_context
 
 WHOLE = (1 << 30,)
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -131,3 +131,13 @@ def stacked(*peers, sizes=WHOLE):
         layers.push(layer)
         assert layers.receive(left) == b""
     return layers
+
+
+def server_context(*names):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(*names).configure_cert(made)
+    return made
+
+
+def damaged(record):
+    return record[:-1] + bytes([record[-1] ^ 1])
