@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import ssl
 from functools import partial
 
 from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.tls import TLSLayer
-from tests.raw_wire import tls_context, trusting_context
+from tests.raw_wire import authority, tls_context, trusting_context
 
 WHOLE = (1 << 30,)
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -98,6 +99,7 @@ def play(steps, peer, *, sizes=WHOLE):
             step = partial(steps.throw, error)
 
 
+@functools.cache
 def context(version="1.3", make=trusting_context):
     made = make()
     made.minimum_version = made.maximum_version = VERSIONS[version]
@@ -129,3 +131,13 @@ def stacked(*peers, sizes=WHOLE):
         layers.push(layer)
         assert layers.receive(left) == b""
     return layers
+
+
+def server_context(*names):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(*names).configure_cert(made)
+    return made
+
+
+def damaged(record):
+    return record[:-1] + bytes([record[-1] ^ 1])

@@ -6,7 +6,7 @@ import ssl
 
 import httpxr
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconnecting_sse.transports.ways.layers import Layers
@@ -58,8 +58,9 @@ def test_without_a_layer_bytes_pass_as_they_are():
     assert layers.is_told
 
 
+@settings(deadline=None, max_examples=50)
 @given(
-    st.integers(0, 3),
+    st.integers(0, 2),
     st.lists(st.integers(1, 900), min_size=1, max_size=6),
     st.lists(st.integers(1, 20_000), max_size=3),
 )

@@ -13,7 +13,7 @@ from reconnecting_sse.transports.ways.trust import Contexts
 from reconnecting_sse.transports.ways.way import Way
 from tests.proxies import ESTABLISHED
 from tests.raw_wire import EVENT, trusting_context
-from tests.transports.ways.in_memory import TLSPeer, play
+from tests.transports.ways.in_memory import TLSPeer, play, server_context
 
 ORIGIN = "localhost:443"
 CONNECT = b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n"
@@ -95,3 +95,59 @@ def test_a_way_opens_by_all_its_hops(scheme, proxy):
     if proxy in {"http", "https"}:
         assert asked == [CONNECT]
     assert way.layers.is_plain is (scheme == "http")
+
+
+FAILURES = {
+    "the proxy's certificate": (
+        {"trusts": (False, True)},
+        TLSPeer,
+        ssl.SSLCertVerificationError,
+        "the proxy 127.0.0.1:3128",
+    ),
+    "the proxy's answer": (
+        {},
+        lambda: TLSPeer(answer=lambda _: b"HTTP/1.1 403 No\r\n\r\n"),
+        httpxr.ProxyError,
+        f"{ORIGIN} through the proxy 127.0.0.1:3128",
+    ),
+    "the proxy's end": (
+        {},
+        TLSPeer,
+        httpxr.ProxyError,
+        f"{ORIGIN} through the proxy 127.0.0.1:3128",
+    ),
+    "the origin's certificate": (
+        {"trusts": (True, False)},
+        lambda: TLSPeer(answer=HTTPProxy(TLSPeer(), [])),
+        ssl.SSLCertVerificationError,
+        f"{ORIGIN} behind the proxy 127.0.0.1:3128",
+    ),
+    "the origin's end": (
+        {},
+        lambda: TLSPeer(answer=HTTPProxy(lambda _: b"", [])),
+        ssl.SSLEOFError,
+        f"{ORIGIN} behind the proxy 127.0.0.1:3128",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_the_hop_that_failed_is_the_one_that_is_named(case):
+    keywords, far_end, kind, hop = FAILURES[case]
+    way = way_to("https", "https", **keywords)
+    with pytest.raises(kind):
+        play(way.opened("localhost"), far_end())
+    assert way.hop == hop
+
+
+def test_the_first_hop_is_named_before_anything_is_done():
+    assert way_to("https").hop == ORIGIN
+    assert way_to("https", "http").hop == "the proxy 127.0.0.1:3128"
+
+
+def test_the_proxy_s_name_is_the_proxy_s_and_the_origin_s_the_origin_s():
+    """Each certificate has one name only, and each is asked for its own."""
+    proxy = TLSPeer(server_context("127.0.0.1"))
+    origin = TLSPeer(server_context("localhost"), answer=lambda _: EVENT)
+    proxy.answer = HTTPProxy(origin, [])
+    assert ask(way_to("https", "https"), proxy) == EVENT

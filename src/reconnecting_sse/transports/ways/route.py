@@ -67,11 +67,6 @@ class Route:
         return self.proxy is not None and not self.is_tunnelled
 
     @property
-    def needs_address(self) -> bool:
-        """Whether the proxy wants the origin's address, not its name."""
-        return self.proxy is not None and not self.proxy.resolves_names
-
-    @property
     def address(self) -> tuple[str, int]:
         """What is connected to first."""
         if self.proxy is not None:

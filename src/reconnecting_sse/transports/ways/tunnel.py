@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from reconnecting_sse.transports.ways.route import Route
     from reconnecting_sse.transports.ways.steps import Steps
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: ([^\r\n]{0,80}))?")
+_STATUS_LINE = re.compile(
+    rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?![^ \r\n])(?: ([^\r\n]{0,80}))?"
+)
 
 _OK, _REDIRECTION = 200, 300
 
