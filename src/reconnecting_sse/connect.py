@@ -122,13 +122,8 @@ def connect_sse(
         )
     transports = Transports(client)
     steps = _steps(client, transports, method, url, kwargs)
-    try:
+    with _errors_explained(transports):
         exchanged = run(steps)
-    except CallersError as callers:
-        raise callers.error from callers.error.__cause__
-    except httpxr.ConnectError as error:
-        explain(error, substituted=transports.has_substituted)
-        raise
     body = body_of(exchanged.response)
     try:
         yield EventSource(_followed(exchanged))
@@ -148,13 +143,8 @@ async def aconnect_sse(
         kwargs["content"] = b"".join([chunk async for chunk in content])
     transports = Transports(client)
     steps = _steps(client, transports, method, url, kwargs)
-    try:
+    with _errors_explained(transports):
         exchanged = await run_async(steps, _plainly)
-    except CallersError as callers:
-        raise callers.error from callers.error.__cause__
-    except httpxr.ConnectError as error:
-        explain(error, substituted=transports.has_substituted)
-        raise
     body = async_body_of(exchanged.response)
     try:
         yield EventSource(_followed(exchanged))
@@ -180,6 +170,18 @@ def _steps(
         is_async=is_async(client),
     )
     return exchange.steps()
+
+
+@contextmanager
+def _errors_explained(transports: Transports) -> Iterator[None]:
+    """The caller's own errors as he raised them, a wire's with what he may not know."""
+    try:
+        yield
+    except CallersError as callers:
+        raise callers.error from callers.error.__cause__
+    except httpxr.ConnectError as error:
+        explain(error, substituted=transports.has_substituted)
+        raise
 
 
 def _followed(exchanged: Exchanged) -> httpxr.Response:

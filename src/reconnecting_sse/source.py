@@ -17,26 +17,26 @@ from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import Transports, is_async
-from reconnecting_sse.exchange.request import INHERIT, request_of
+from reconnecting_sse.exchange.request import INHERIT
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
-from reconnecting_sse.subscription.checks import Checks, GapWatch
+from reconnecting_sse.subscription.checks import Checks
 from reconnecting_sse.subscription.drivers import AsyncEvents, Events
 from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
 from reconnecting_sse.subscription.options import (
-    check_body,
     check_plain,
     check_prepare,
+    end_of,
     event_bytes_of,
-    idle_of,
+    gap_watch,
     initial_id,
     one_policy,
-    seconds_of,
+    repeatable_request,
+    timeouts_of,
 )
 from reconnecting_sse.subscription.subscription import Subscription
 from reconnecting_sse.transports.abort import AbortSignal
-from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         WaitStrategy,
     )
     from reconnecting_sse.exchange.request import Prepare
+    from reconnecting_sse.subscription.checks import GapWatch
 
 
 class ReconnectingEventSource:
@@ -149,48 +150,36 @@ class ReconnectingEventSource:
         logger: Any = None,
     ) -> None:
         self._is_async = is_async(client)
-        self._method = method
         self._url = with_base(str(url), client.base_url)
-        check_body(json=json, data=data, content=content)
         check_prepare(prepare, is_async=self._is_async)
-        request = request_of(
+        check_plain(until=until, on_comment=on_comment, on_lifecycle=on_lifecycle)
+        request = repeatable_request(
             method,
             url,
-            {
-                "headers": headers,
-                "params": params,
-                "json": json,
-                "data": data,
-                "content": content,
-                "cookies": cookies,
-                "follow_redirects": follow_redirects,
-                "auth": auth,
-            },
+            headers=headers,
+            params=params,
+            json=json,
+            data=data,
+            content=content,
+            cookies=cookies,
+            auth=auth,
+            follow_redirects=follow_redirects,
         )
-        if on_end not in (None, "reconnect", "finish"):
-            raise ValueError(f'on_end= is "reconnect" or "finish", not {on_end!r}')
-        check_plain(until=until, on_comment=on_comment, on_lifecycle=on_lifecycle)
-        check_plain(on_gap=on_gap)
-        gaps = GapWatch(on_gap) if callable(on_gap) else on_gap
-        adaptive, silence = idle_of(idle_timeout)
+        gaps = gap_watch(on_gap)
+        idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)
         self._session = StreamSession(
             one_policy(policy, wait=wait, stop=stop, retry=retry),
             url=self._url,
             method=method,
             last_event_id=initial_id(last_event_id, request, client),
-            on_end=on_end,
+            on_end=end_of(on_end),
             resend=resend,
             max_event_bytes=event_bytes_of(max_event_bytes),
             on_comment=on_comment,
             gap_headers=gaps.headers if gaps else (),
-            idle=adaptive,
+            idle=idle,
         )
         signal = AbortSignal()
-        timeouts = Timeouts(
-            seconds_of("connect_timeout", connect_timeout),
-            seconds_of("header_timeout", header_timeout),
-            seconds_of("idle_timeout", silence),
-        )
         attempts = Attempts(
             client=client,
             transports=Transports(client),
@@ -200,10 +189,7 @@ class ReconnectingEventSource:
             timeout=timeouts.as_extension(),
             logger=log.logger_of(logger),
             signal=signal,
-            listeners=[
-                *([on_lifecycle] if on_lifecycle else []),
-                *([gaps.hear] if gaps else []),
-            ],
+            listeners=[hear for hear in (on_lifecycle, gaps and gaps.hear) if hear],
         )
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)

@@ -31,6 +31,21 @@ def source_of(client=None, **options):
     return ReconnectingEventSource(client or sync_client(), "GET", URL, **options)
 
 
+def test_headers_that_come_only_once_are_sent_with_every_attempt(monkeypatch):
+    for face in ("sync", "async"):
+        seen, options = [], {"headers": iter([("X-Key", "k")])}
+        played = Played(monkeypatch, face, [Reply(503), Reply(204)], "GET", options)
+        answer = played.server.answer
+
+        def look(request, answer=answer, seen=seen):
+            seen.append(request.headers.get("x-key"))
+            return answer(request)
+
+        monkeypatch.setattr(played.server, "answer", look)
+        played.consume()
+        assert seen == ["k", "k"]
+
+
 def test_making_a_source_and_entering_its_block_does_nothing():
     with source_of() as source:
         assert source.state == "connecting"

@@ -58,6 +58,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def without_frames(error: StreamError) -> StreamError:
+    """The error, to be kept: its tracebacks would hold the reader and his socket."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
 class StreamError(SSEError):
     """What the errors of this package have in common.
 

@@ -106,7 +106,8 @@ def subscription(
             _settle(session, outcome, now, wall)
         if session.state is not State.OPEN:
             effects.drop()
-        tell(session, effects)
+        if session.notices.untold:
+            tell(session, effects)
     tell(session, effects)
     error, session.error = session.error, None  # its traceback would hold the source
     if error is not None:
@@ -164,7 +165,7 @@ def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -
 
 def tell(session: StreamSession, effects: Effects) -> None:
     """Pass on what happened; a callback that raises ends it with its error."""
-    for fact in session.take_notices():
+    for fact in session.notices.take():
         try:
             effects.tell(fact)
         except CallersError as callers:

@@ -17,10 +17,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core import lifecycle as told
 from reconnecting_sse.core.answer import refusal
 from reconnecting_sse.core.callers import ask
-from reconnecting_sse.core.cursor import is_sendable
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.errors import (
     EventTooLarge,
@@ -28,7 +26,11 @@ from reconnecting_sse.core.errors import (
     StreamError,
     StreamInterrupted,
     redacted,
+    without_frames,
 )
+from reconnecting_sse.core.gaps import Gaps
+from reconnecting_sse.core.lifecycle import Attempt
+from reconnecting_sse.core.notices import Notices
 from reconnecting_sse.core.reconnection import End, Failure, Reconnection, Wait
 from reconnecting_sse.core.sent import Sent
 from reconnecting_sse.core.stats import Counters
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.policy import ReconnectPolicy
 
 NO_CONTENT = 204
-
-UNSENDABLE = "the last event ID has a control character: no header can carry it"
-ELSEWHERE = "the response resumes at another position than the one asked for"
 
 
 class State(StrEnum):
@@ -66,7 +65,8 @@ class StreamSession:
         retry_ms: The server's ``retry`` in milliseconds, or None.
         wake_at: While waiting, the moment at which the next attempt is due.
         error: What ended the subscription, where an error did.
-        counters: What happened so far.
+        counters: What happened so far, as numbers.
+        notices: What happened and is to be told.
     """
 
     def __init__(
@@ -90,10 +90,11 @@ class StreamSession:
         self.error: BaseException | None = None
         self.counters = Counters()
         self._url = redacted(url)
+        self.notices = Notices(self._url)
         self._longest_retry_after = policy.retry_bounds[1]
         self._max_event_bytes = max_event_bytes
         self._on_comment = on_comment
-        self._gap_headers = tuple(name.lower() for name in gap_headers)
+        self._gaps = Gaps(self.notices, gap_headers)
         self._adaptive = idle
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
@@ -101,10 +102,7 @@ class StreamSession:
         )
         self._decoder = EventStreamDecoder(last_event_id)
         self._events_handed_out = 0
-        self._unsendable = ""
-        self._asked_for = ""
         self._last_error: StreamError | None = None
-        self._notices: list[told.Lifecycle] = []
 
     @property
     def idle_timeout(self) -> float | None:
@@ -119,28 +117,16 @@ class StreamSession:
 
     # ------------------------------------------------------------------ attempts
 
-    def connecting(self, now: float) -> told.Attempt:
+    def connecting(self, now: float) -> Attempt:
         """An attempt begins, with the last event ID that it may send."""
         cursor, number = self.last_event_id, self._reconnection.attempting(now)
-        self._tell(told.Connecting(url=self._url, attempt=number, last_event_id=cursor))
-        if not is_sendable(cursor):
-            if cursor != self._unsendable:
-                self._unsendable = cursor
-                self.gap(UNSENDABLE)
-            cursor = ""
-        self._asked_for = cursor
-        return told.Attempt(number, cursor, self._last_error)
+        self.notices.connecting(number, cursor)
+        asked_for = self._gaps.asked_after(cursor)
+        return Attempt(number, asked_for, self._last_error)
 
-    def gap(self, reason: str, resumed_after: str | None = None) -> None:
+    def gap(self, reason: str) -> None:
         """Events may have been missed."""
-        self._tell(
-            told.Gap(
-                url=self._url,
-                reason=reason,
-                asked_for=self.last_event_id,
-                resumed_after=resumed_after,
-            )
-        )
+        self.notices.gap(reason, self.last_event_id)
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """The attempt got a response."""
@@ -177,21 +163,11 @@ class StreamSession:
             max_event_bytes=self._max_event_bytes,
             on_comment=self._on_comment and self._comment,
         )
-        self._tell(told.Opened(url=self._url, status=answer.status))
-        resumed_after = answer.position(self._gap_headers)
-        if self._asked_for and resumed_after not in (None, self._asked_for):
-            self.gap(ELSEWHERE, resumed_after)
+        self.notices.opened(answer.status)
+        self._gaps.answered(answer, self.last_event_id)
         recovery = self._reconnection.opened(now, self.last_event_id)
         if recovery is not None:
-            attempts, downtime = recovery
-            self._tell(
-                told.Recovered(
-                    url=self._url,
-                    attempts=attempts,
-                    downtime=downtime,
-                    last_event_id=self.last_event_id,
-                )
-            )
+            self.notices.recovered(*recovery, self.last_event_id)
 
     # ------------------------------------------------------------------ the stream
 
@@ -277,8 +253,8 @@ class StreamSession:
         """The connection was given up for another one, which is due at once."""
         if self.state is State.OPEN:
             self._reconnection.rate(now, self.last_event_id)
-            self._count(cause)
-            self._tell(told.Dropped(url=self._url, cause=cause))
+            self.counters.reconnected(cause)
+            self.notices.given_up(cause)
         self.state = State.CONNECTING
 
     def raised(self, error: BaseException) -> None:
@@ -293,11 +269,6 @@ class StreamSession:
         if self.state is not State.CLOSED:
             self._finish(reason)
 
-    def take_notices(self) -> list[told.Lifecycle]:
-        """What happened since the last call, in order."""
-        notices, self._notices = self._notices, []
-        return notices
-
     # ------------------------------------------------------------------ ends
 
     def _lost(self, end: End) -> None:
@@ -310,21 +281,13 @@ class StreamSession:
             self._fail(following)
 
     def _wait(self, end: End, wait: Wait) -> None:
-        error, cause = end.error, type(end.error).__name__
-        self._last_error = _without_frames(error)
+        cause = type(end.error).__name__
+        self._last_error = without_frames(end.error)
         self.state = State.WAITING
         self.wake_at = end.now + wait.delay
-        self._count(cause)
-        self._tell(
-            told.Dropped(
-                url=self._url, cause=cause, error=str(error), status=error.status
-            )
-        )
-        self._tell(
-            told.Waiting(
-                url=self._url, delay=wait.delay, attempt=wait.attempt, cause=cause
-            )
-        )
+        self.counters.reconnected(cause)
+        self.notices.failed(end.error)
+        self.notices.waiting(wait.delay, wait.attempt, cause)
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
@@ -334,20 +297,4 @@ class StreamSession:
 
     def _finish(self, reason: str, error: str | None = None) -> None:
         self.state = State.CLOSED
-        self._tell(told.Closed(url=self._url, reason=reason, error=error))
-
-    def _count(self, cause: str) -> None:
-        reconnects = self.counters.reconnects
-        reconnects[cause] = reconnects.get(cause, 0) + 1
-
-    def _tell(self, fact: told.Lifecycle) -> None:
-        self._notices.append(fact)
-
-
-def _without_frames(error: StreamError) -> StreamError:
-    """The error, to be kept: its tracebacks would hold the reader and his socket."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
+        self.notices.closed(reason, error)

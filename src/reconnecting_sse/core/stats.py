@@ -37,3 +37,7 @@ class Counters:
     bytes: int = 0
     last_byte_at: float | None = None
     reconnects: dict[str, int] = field(default_factory=dict)
+
+    def reconnected(self, cause: str) -> None:
+        """An end, that another attempt follows."""
+        self.reconnects[cause] = self.reconnects.get(cause, 0) + 1

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import httpxr
 
@@ -24,6 +24,7 @@ from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.client import is_live
 from reconnecting_sse.exchange.failures import cut_stream
 from reconnecting_sse.exchange.runners import run, run_async
+from reconnecting_sse.subscription.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -147,6 +148,7 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
 
     def __init__(self, attempts: Attempts) -> None:
         super().__init__(attempts)
+        self._guard = partial(guarded, attempts.signal)
         self._left: list[AsyncLiveBody] = []  # dropped, and not awaited yet
 
     def drop(self) -> None:
@@ -229,29 +231,3 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         if body is not None and self._is_live:
             await body.aclose()
         await self.let_go()
-
-    async def _guard(self, awaitable: Awaitable[Any]) -> Any:
-        """Await what knows nothing of the signal, so that the signal ends it."""
-        signal, loop = self._attempts.signal, asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(None) as scope:
-                previous = signal.attach(partial(_soon, loop, scope))
-                try:
-                    return await awaitable
-                finally:
-                    signal.attach(previous)
-        except TimeoutError as error:
-            if scope.expired():
-                raise httpxr.ReadError("closed while waiting") from error
-            raise
-
-
-def _soon(loop: asyncio.AbstractEventLoop, scope: asyncio.Timeout) -> None:
-    """Let the scope expire, from any thread or signal handler."""
-
-    def expire() -> None:
-        with suppress(RuntimeError):  # it is over already
-            scope.reschedule(loop.time())
-
-    with suppress(RuntimeError):  # the loop is closed: nobody waits
-        loop.call_soon_threadsafe(expire)

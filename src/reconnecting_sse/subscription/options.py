@@ -9,17 +9,36 @@ from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
 from reconnecting_sse.core.policy import ReconnectPolicy
-from reconnecting_sse.exchange.request import fields_of
+from reconnecting_sse.exchange.request import fields_of, request_of
 from reconnecting_sse.subscription.checks import GapWatch
+from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.exchange.request import StreamRequest
 
+    _OnEnd = Literal["reconnect", "finish"] | None
 
-def idle_of(
+
+def timeouts_of(
+    connect: float | None,
+    header: float | None,
+    idle: float | Literal["adaptive"] | None,
+) -> tuple[AdaptiveIdleTimeout | None, Timeouts]:
+    """What learns the idle timeout, where it is to be learnt; what holds at first."""
+    adaptive, silence = _idle_of(idle)
+    return adaptive, Timeouts(
+        _seconds_of("connect_timeout", connect),
+        _seconds_of("header_timeout", header),
+        _seconds_of("idle_timeout", silence),
+    )
+
+
+def _idle_of(
     timeout: float | Literal["adaptive"] | None,
 ) -> tuple[AdaptiveIdleTimeout | None, float | None]:
-    """What learns the idle timeout, where it is to be learnt, and its first seconds."""
     if not isinstance(timeout, str):
         return None, timeout
     if timeout != "adaptive":
@@ -30,7 +49,7 @@ def idle_of(
     return adaptive, adaptive.seconds
 
 
-def seconds_of(name: str, value: float | None) -> float | None:
+def _seconds_of(name: str, value: float | None) -> float | None:
     """A timeout that the platform can wait for; None for none."""
     if isinstance(value, str) or not (value is None or hasattr(value, "__float__")):
         raise TypeError(f"{name}= is seconds or None, not {value!r}")
@@ -46,10 +65,16 @@ def check_plain(**functions: object) -> None:
     for name, function in functions.items():
         if is_coroutine_function(function):
             raise TypeError(f"{name}= is a coroutine function: it is never awaited")
-        if not (
-            function is None or callable(function) or isinstance(function, GapWatch)
-        ):
+        if function is not None and not callable(function):
             raise TypeError(f"{name}= must be callable, not {function!r}")
+
+
+def gap_watch(on_gap: Callable[[Gap], object] | GapWatch | None) -> GapWatch | None:
+    """Where gaps show, and who is told; for a function alone where they mostly do."""
+    if isinstance(on_gap, GapWatch):
+        return on_gap
+    check_plain(on_gap=on_gap)
+    return None if on_gap is None else GapWatch(on_gap)
 
 
 def check_prepare(prepare: object, *, is_async: bool) -> None:
@@ -63,8 +88,9 @@ def check_prepare(prepare: object, *, is_async: bool) -> None:
         )
 
 
-def check_body(*, json: object, data: object, content: object) -> None:
-    """Refuse a body that may give its data only once, or that is another's, too."""
+def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
+    """The request that the keywords describe, if it can be sent again and again."""
+    json, data, content = (keywords[name] for name in ("json", "data", "content"))
     if sum((bool(data), bool(content), json is not None)) > 1:
         raise TypeError("give one of json=, data= and content=: a request has one body")
     if content is not None and not isinstance(content, (bytes, str)):
@@ -72,6 +98,17 @@ def check_body(*, json: object, data: object, content: object) -> None:
             "content= must be bytes or str: it is sent again with every attempt, and"
             f" a {type(content).__name__} may give its data only once"
         )
+    # Headers may come from an iterator, which gives them only once.
+    return request_of(
+        method, url, {**keywords, "headers": fields_of(keywords["headers"])}
+    )
+
+
+def end_of(on_end: _OnEnd) -> _OnEnd:
+    """What a clean end means; None for what it means to the method."""
+    if on_end not in (None, "reconnect", "finish"):
+        raise ValueError(f'on_end= is "reconnect" or "finish", not {on_end!r}')
+    return on_end
 
 
 def event_bytes_of(value: int | None) -> int | None:

@@ -1,0 +1,84 @@
+"""What happens to a subscription, as the facts that are logged and listened to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.core.lifecycle import (
+    Closed,
+    Connecting,
+    Dropped,
+    Gap,
+    Opened,
+    Recovered,
+    Waiting,
+)
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.errors import StreamError
+    from reconnecting_sse.core.lifecycle import Lifecycle
+
+
+class Notices:
+    """Keeps the facts, in order, until they are told.
+
+    Attributes:
+        untold: Those that are not.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.untold: list[Lifecycle] = []
+        self._url = url
+
+    def take(self) -> list[Lifecycle]:
+        """What happened since the last call."""
+        untold, self.untold = self.untold, []
+        return untold
+
+    def connecting(self, attempt: int, last_event_id: str) -> None:
+        url = self._url
+        self._add(Connecting(url=url, attempt=attempt, last_event_id=last_event_id))
+
+    def opened(self, status: int) -> None:
+        self._add(Opened(url=self._url, status=status))
+
+    def recovered(self, attempts: int, downtime: float, last_event_id: str) -> None:
+        self._add(
+            Recovered(
+                url=self._url,
+                attempts=attempts,
+                downtime=downtime,
+                last_event_id=last_event_id,
+            )
+        )
+
+    def gap(
+        self, reason: str, asked_for: str, resumed_after: str | None = None
+    ) -> None:
+        self._add(
+            Gap(
+                url=self._url,
+                reason=reason,
+                asked_for=asked_for,
+                resumed_after=resumed_after,
+            )
+        )
+
+    def failed(self, error: StreamError) -> None:
+        """Dropped, as every drop that is nobody's wish."""
+        cause, text = type(error).__name__, str(error)
+        self._add(Dropped(url=self._url, cause=cause, error=text, status=error.status))
+
+    def given_up(self, cause: str) -> None:
+        """Dropped, for another connection."""
+        self._add(Dropped(url=self._url, cause=cause))
+
+    def waiting(self, delay: float, attempt: int, cause: str) -> None:
+        url = self._url
+        self._add(Waiting(url=url, delay=delay, attempt=attempt, cause=cause))
+
+    def closed(self, reason: str, error: str | None) -> None:
+        self._add(Closed(url=self._url, reason=reason, error=error))
+
+    def _add(self, fact: Lifecycle) -> None:
+        self.untold.append(fact)
