@@ -581,7 +581,7 @@ PROXIES = [
             End.OPEN,
             ": 403 A B;",
         ),
-        ("101", b"HTTP/1.1 101 Switching\r\n\r\n", End.FIN, CLOSED),
+        ("101", b"HTTP/1.1 101 Switching\r\n\r\n", End.FIN, NO_PROXY),
         ("bytes behind the head", WAY + b"\r\n" + EVENT, End.OPEN, NO_PROXY),
         ("another protocol", b"SSH-2.0-x\r\n\r\n", End.OPEN, NO_PROXY),
         ("another version", b"HTTP/2 200\r\n\r\n", End.OPEN, NO_PROXY),

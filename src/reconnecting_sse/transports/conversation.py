@@ -140,6 +140,8 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     while (head := reader.receive(arrived)) is None:
         raw = yield None
         arrived = layers.receive(raw) if raw else b""
+        if reply := layers.outgoing():  # TLS 1.2 may be negotiated anew first
+            yield reply
         if not arrived and (not raw or layers.is_ended):
             raise AnswerError(Trouble.UNANSWERED)
     if isinstance(head, Fault):

@@ -128,7 +128,7 @@ def not_connected(where: str, error: BaseException) -> httpxr.TransportError:
     match detail:
         case ssl.SSLCertVerificationError():
             trouble = Trouble.CERTIFICATE
-        case ssl.SSLEOFError() | ConnectionResetError():
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionResetError():
             trouble = Trouble.BROKEN_OFF
         case ssl.SSLError():
             trouble = Trouble.TLS

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconnecting_sse.transports.ways.arrived import Arrived
 from reconnecting_sse.transports.ways.proxy import Proxy
 from reconnecting_sse.transports.ways.refusals import ProxyRefused, refuse_login
 from reconnecting_sse.transports.ways.route import Route
+from reconnecting_sse.transports.ways.socks import Arrived
 from reconnecting_sse.transports.ways.tunnel import opened
 from tests.proxies import ESTABLISHED
 from tests.transports.ways.in_memory import play
@@ -228,7 +228,7 @@ def test_what_has_come_is_taken_in_order(data, sizes):
 
     (first, second), left = play(taking(), lambda _: data, sizes=sizes)
     assert first + second == data[:6]
-    assert arrived.is_empty is (data == first + second + left)
+    assert (not arrived.rest) is (data == first + second + left)
 
 
 def test_nothing_more_is_wanted_than_is_needed():

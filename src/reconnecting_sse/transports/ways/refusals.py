@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LOGIN_REQUIRED = 407
 
+_SHOWN = 80
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]+")
 
 
@@ -34,7 +35,8 @@ def refuse_login(route: Route, status: int) -> None:
 
 
 def refused(route: Route, status: int, reason: bytes) -> ProxyRefused:
-    said = f"{status} {_UNPRINTABLE.sub(b' ', reason).decode('ascii')}".strip()
+    shown = _UNPRINTABLE.sub(b" ", reason[:_SHOWN]).decode("ascii")
+    said = f"{status} {shown}".strip()
     advice = "does it allow this host and port?"
     if status == LOGIN_REQUIRED:
         advice = "are there credentials in the proxy's URL, and the right ones?"

@@ -6,18 +6,40 @@ from typing import TYPE_CHECKING, Any
 
 from socksio import ProtocolError, socks5
 
-from reconnecting_sse.transports.ways.refusals import ProxyRefused, not_understood
+from reconnecting_sse.transports.ways.refusals import (
+    ProxyRefused,
+    closed,
+    not_understood,
+)
 
 if TYPE_CHECKING:
-    from reconnecting_sse.transports.ways.arrived import Arrived
     from reconnecting_sse.transports.ways.route import Route
     from reconnecting_sse.transports.ways.steps import Steps
 
 _LOGIN = socks5.SOCKS5AuthMethod
 
 
-def by_socks(route: Route, target: str, arrived: Arrived) -> Steps[None]:
-    """The steps of SOCKS 5 that open the way to ``target``."""
+class Arrived:
+    """What has come and was not looked at yet."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self.rest = b""
+
+    def exactly(self, count: int) -> Steps[bytes]:
+        """The next so many bytes."""
+        while len(self.rest) < count:
+            data = yield None
+            if not data:
+                raise closed(self._route)
+            self.rest += data
+        taken, self.rest = self.rest[:count], self.rest[count:]
+        return taken
+
+
+def by_socks(route: Route, target: str) -> Steps[bytes]:
+    """The steps of SOCKS 5 that open the way to ``target``; what has come behind."""
+    arrived = Arrived(route)
     # socksio's replies are of one type or another, as its state has it.
     connection: Any = socks5.SOCKS5Connection()
     try:
@@ -37,6 +59,7 @@ def by_socks(route: Route, target: str, arrived: Arrived) -> Steps[None]:
         raise ProxyRefused(
             f"{route.first_hop} refused to connect to {route.origin}: {said}"
         )
+    return arrived.rest
 
 
 def _log_in(route: Route, connection: Any, arrived: Arrived) -> Steps[None]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.transports.ways.arrived import Arrived
-from reconnecting_sse.transports.ways.refusals import not_understood, refused
+from reconnecting_sse.transports.http1.faults import Fault
+from reconnecting_sse.transports.http1.head import HeadReader
+from reconnecting_sse.transports.ways.refusals import closed, not_understood, refused
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports.ways.route import Route
     from reconnecting_sse.transports.ways.steps import Steps
-
-_STATUS_LINE = re.compile(
-    rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?![^ \r\n])(?: ([^\r\n]{0,80}))?"
-)
 
 _OK, _REDIRECTION = 200, 300
 
@@ -25,30 +21,31 @@ def opened(route: Route, target: str) -> Steps[None]:
     Raises:
         httpxr.ProxyError: The proxy does not.
     """
-    arrived = Arrived(route)
     assert route.proxy is not None
     if route.proxy.is_socks:
         # An extra's.
         from reconnecting_sse.transports.ways.socks import by_socks  # noqa: PLC0415
 
-        yield from by_socks(route, target, arrived)
+        rest = yield from by_socks(route, target)
     else:
-        yield from _by_connect(route, arrived)
-    if not arrived.is_empty:
+        rest = yield from _by_connect(route)
+    if rest:
         raise not_understood(route)
 
 
-def _by_connect(route: Route, arrived: Arrived) -> Steps[None]:
-    # RFC 9110, section 9.3.6.
+def _by_connect(route: Route) -> Steps[bytes]:
+    """RFC 9110, section 9.3.6; what has come behind the answer."""
     yield _request(route)
-    status, reason = 100, b""
-    while status < _OK:
-        match = _STATUS_LINE.match((yield from arrived.head()))
-        if match is None:
-            raise not_understood(route)
-        status, reason = int(match[1]), match[2] or b""
-    if status >= _REDIRECTION:
-        raise refused(route, status, reason)
+    reader, data = HeadReader(), b""
+    while (head := reader.receive(data)) is None:
+        data = yield None
+        if not data:
+            raise closed(route)
+    if isinstance(head, Fault) or head.status < _OK:
+        raise not_understood(route)
+    if head.status >= _REDIRECTION:
+        raise refused(route, head.status, head.reason)
+    return reader.rest
 
 
 def _request(route: Route) -> bytes:
