@@ -12,6 +12,7 @@ import httpxr
 
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.headers import has_control, is_token
+from reconnecting_sse.exchange.urls import checked as checked_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,9 @@ def url(text: str) -> str:
     if has_control(text) or " " in text:
         raise click.BadParameter("there is a blank or a control character in it")
     try:
-        httpxr.URL(text)
+        checked_url(text)
     except httpxr.InvalidURL as error:
-        raise click.BadParameter(f"{redacted(text)} is no URL: {error}") from error
+        raise click.BadParameter(str(error)) from error
     return text
 
 

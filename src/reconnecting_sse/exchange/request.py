@@ -12,6 +12,7 @@ from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.headers import merged, without
+from reconnecting_sse.transports.host import parsed
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.cursor import ByHeader
@@ -81,7 +82,7 @@ class StreamRequest:
         """The same request, with these parameters in the place of its own by name."""
         given = httpxr.QueryParams(self.params or ()).multi_items()
         kept = [pair for pair in given if pair[0] not in params]
-        url: Any = httpxr.URL(self.url)
+        url: Any = parsed(self.url)
         for name in params:
             if name in url.params:
                 url = url.copy_remove_param(name)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
 from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.transports.host import parsed
+
+_OF_THE_HOST = re.compile("IDNA|domain name|IPv6")
+_OTHER_NAME = (
+    "; httpxr takes no such host: give it another name, an alias in the DNS or in the"
+    " hosts file"
+)
 
 
 def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
@@ -23,7 +31,7 @@ def authority_of(url: httpxr.URL) -> str:
 def with_base(text: str, base: httpxr.URL) -> str:
     """A relative URL as it will be asked for; any other, or none, as it is."""
     try:
-        return text if _parsed(text).scheme else str(_absolute(text, base))
+        return text if checked(text).scheme else str(_absolute(text, base))
     except (ValueError, httpxr.InvalidURL):  # who asks for it is told
         return text
 
@@ -42,12 +50,12 @@ def url_of(text: str, base: httpxr.URL, *params: Any) -> httpxr.URL:
 
 
 def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
-    url = _parsed(text)
+    url = checked(text)
     is_relative = not url.scheme and not url.host and not text.startswith("//")
     if is_relative and str(base):
         # As in httpx: a relative URL goes below the base's path, a leading slash too.
         root = str(cast("Any", base).copy_with(query=None, fragment=None))
-        url = _parsed(f"{root.rstrip('/')}/{text.lstrip('/')}")
+        url = checked(f"{root.rstrip('/')}/{text.lstrip('/')}")
     if url.scheme not in DEFAULT_PORTS or not url.host:
         raise ValueError(
             f"{redacted(text)!r} is not an absolute http or https URL;"
@@ -56,13 +64,21 @@ def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
     return url
 
 
-def _parsed(text: str) -> httpxr.URL:
+def checked(text: str) -> httpxr.URL:
+    """The URL.
+
+    Raises:
+        httpxr.InvalidURL: It is none; it says why, and what to do.
+    """
     try:
-        return httpxr.URL(text)
+        return parsed(text)
     except httpxr.InvalidURL as error:
-        # httpxr's message may quote the userinfo.
-        reason = "" if "@" in text else f": {error}"
-        raise httpxr.InvalidURL(f"{redacted(text)!r} is no URL{reason}") from None
+        reason = str(error)
+        if "@" in text:  # what it quotes may be of a password
+            reason = reason.partition(":")[0]
+        advice = _OTHER_NAME if _OF_THE_HOST.search(reason) else ""
+        message = f"{redacted(text)!r} is no URL: {reason}{advice}"
+    raise httpxr.InvalidURL(message)
 
 
 def _with_params(url: httpxr.URL, params: Any) -> httpxr.URL:
