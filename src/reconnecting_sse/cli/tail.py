@@ -23,7 +23,7 @@ from reconnecting_sse.cli.report import attempts_only, everything, say, summary
 from reconnecting_sse.cli.signals import StoppedBySignal
 from reconnecting_sse.cli.transport import EnvironmentTransport
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
-from reconnecting_sse.exchange.environment import UnusableProxyError
+from reconnecting_sse.transports.ways.environment import UnusableProxyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import httpxr
 
 from reconnecting_sse import transports
-from reconnecting_sse.exchange.environment import Substitutes, environment_proxy
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -83,7 +82,11 @@ def is_live(transport: object) -> bool:
 
 
 class Transports:
-    """Finds the transport for a URL; ours takes the place of httpxr's built-in one."""
+    """Finds the transport for a URL; ours takes the place of httpxr's built-in one.
+
+    Attributes:
+        has_substituted: Whether it did.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -93,14 +96,14 @@ class Transports:
         else:
             ours = transports.StreamingTransport
             self._method = "handle_request"
-        self._substitutes = Substitutes(ours)
+        self._direct, self._by_environment = ours(), ours(trust_env=True)
+        self.has_substituted = False
 
     def find(self, url: httpxr.URL) -> Any:
         """The transport that is to be called for ``url``.
 
         Raises:
-            ValueError: The client has a proxy of its own, or the environment names one
-                that cannot be used.
+            ValueError: The client has a proxy of its own.
             TypeError: The transport is one for the other kind of client.
         """
         transport, is_mounted = self._configured(url)
@@ -113,14 +116,9 @@ class Transports:
                 f" and httpxr's proxied transport cannot stream; {_EXPLICIT}, with"
                 " proxy= there"
             )
+        self.has_substituted = True
         is_free_to_choose = self._client.trust_env and not is_mounted
-        proxy = environment_proxy(url) if is_free_to_choose else None
-        return self._substitutes.through(proxy)
-
-    @property
-    def has_substituted(self) -> bool:
-        """Whether a transport of ours took the place of a built-in one."""
-        return bool(self._substitutes.made)
+        return self._by_environment if is_free_to_choose else self._direct
 
     def decodes(self, transport: object) -> bool:
         """Whether the transport undoes the encodings it offers by itself."""

@@ -31,8 +31,8 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
     One instance serves any number of tasks and event loops. Nothing is ever resent,
     redirected or kept for another request. The response's stream owns the connection:
     whoever opens it closes it. The content codings that were offered are decoded; any
-    other is handed over as it came. The environment is not read. Files are, in a
-    thread, when they are first needed.
+    other is handed over as it came. Files are read, in a thread, when they are first
+    needed.
 
     Args:
         verify: Whether certificates are checked; or a file or directory of the CAs to
@@ -42,6 +42,9 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
             https, socks5 or socks5h (the last leaves names to the proxy).
         uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+        trust_env: Whether to go by the proxies that the environment names
+            (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, less ``NO_PROXY``), asked
+            anew for each request.
 
     Raises:
         ValueError: The arguments do not fit together, or name no proxy.
@@ -58,8 +61,9 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         cert: Certificate | None = None,
         proxy: ProxyTypes | None = None,
         uds: StrPath | None = None,
+        trust_env: bool = False,
     ) -> None:
-        self._settings = Settings.of(verify, cert, proxy, uds)
+        self._settings = Settings.of(verify, cert, proxy, uds, trust_env=trust_env)
 
     async def handle_async_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request; the response once its headers are complete.
@@ -67,7 +71,8 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         Raises:
             httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: There was no response.
-            ValueError: A certificate's file cannot be loaded.
+            ValueError: A certificate's file cannot be loaded, or the environment names
+                a proxy that is none.
         """
         route = self._settings.route(request.url)
         contexts, content = await self._contexts(route), await _content(request)

@@ -23,8 +23,8 @@ class StreamingTransport(httpxr.BaseTransport):
 
     Each request gets its own connection, which is closed at the end of the response's
     body, or with it. Nothing is retried and no redirect followed here. Threads may
-    share one transport; a forked process may go on using it. The environment is not
-    read. Files are, when they are first needed.
+    share one transport; a forked process may go on using it. Files are read when they
+    are first needed.
 
     Args:
         verify: True trusts the system's certificate authorities, a path those in that
@@ -34,6 +34,9 @@ class StreamingTransport(httpxr.BaseTransport):
         proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
             https, socks5 or socks5h (the last leaves names to the proxy).
         uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+        trust_env: Whether to go by the proxies that the environment names
+            (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, less ``NO_PROXY``), asked
+            anew for each request.
 
     Raises:
         ValueError: The arguments do not fit together, or name no proxy.
@@ -50,8 +53,9 @@ class StreamingTransport(httpxr.BaseTransport):
         cert: Certificate | None = None,
         proxy: ProxyTypes | None = None,
         uds: StrPath | None = None,
+        trust_env: bool = False,
     ) -> None:
-        self._settings = Settings.of(verify, cert, proxy, uds)
+        self._settings = Settings.of(verify, cert, proxy, uds, trust_env=trust_env)
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request and return as soon as the response's head is complete.
@@ -61,7 +65,8 @@ class StreamingTransport(httpxr.BaseTransport):
             httpxr.UnsupportedProtocol: The URL is neither http nor https.
             httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: The exchange failed on the way.
-            ValueError: A certificate's file cannot be loaded.
+            ValueError: A certificate's file cannot be loaded, or the environment names
+                a proxy that is none.
         """
         route = self._settings.route(request.url)
         contexts = self._settings.trust.contexts(route)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.transports.ways.environment import environment_proxy
 from reconnecting_sse.transports.ways.proxy import Proxy
 from reconnecting_sse.transports.ways.route import Route
 from reconnecting_sse.transports.ways.trust import Trust
@@ -26,6 +27,7 @@ class Settings:
     trust: Trust
     proxy: Proxy | None
     uds: str | None
+    trust_env: bool
 
     @classmethod
     def of(
@@ -34,6 +36,8 @@ class Settings:
         cert: Certificate | None,
         proxy: ProxyTypes | None,
         uds: StrPath | None,
+        *,
+        trust_env: bool,
     ) -> Self:
         """Checked, but nothing is loaded yet.
 
@@ -41,14 +45,25 @@ class Settings:
             ValueError: They do not fit together, or name no proxy.
             ImportError: A SOCKS proxy needs the extra ``socks``.
         """
-        if proxy is not None and uds is not None:
-            raise ValueError("give proxy= or uds=, not both: each says how to connect")
+        ways = {"proxy=": proxy, "uds=": uds, "trust_env=True": trust_env or None}
+        given = [name for name, value in ways.items() if value is not None]
+        if len(given) > 1:
+            one, other, *_ = given
+            raise ValueError(
+                f"give {one} or {other}, not both: each says how to connect"
+            )
         return cls(
             Trust(verify, cert),
             None if proxy is None else Proxy.of(proxy),
             None if uds is None else os.fspath(uds),
+            trust_env,
         )
 
     def route(self, url: httpxr.URL) -> Route:
-        """The way to a URL's origin."""
-        return Route.to(url, proxy=self.proxy, uds=self.uds)
+        """The way to a URL's origin.
+
+        Raises:
+            UnusableProxyError: The environment names a proxy that is none.
+        """
+        proxy = environment_proxy(url) if self.trust_env else self.proxy
+        return Route.to(url, proxy=proxy, uds=self.uds)

@@ -12,7 +12,7 @@ from tenacity import wait_none
 
 from reconnecting_sse.transports.ways.route import Route
 from reconnecting_sse.transports.ways.trust import Trust
-from tests.connection_harness import FACES, data_of, new_source, reader_for
+from tests.connection_harness import FACES, data_of, new_client, new_source, reader_for
 from tests.raw_wire import (
     CHUNKED,
     LAST,
@@ -22,6 +22,7 @@ from tests.raw_wire import (
     framed,
     tls_context,
 )
+from tests.wires import WIRES
 
 ROUTE = Route.to(httpxr.URL("https://origin.test/"))
 
@@ -118,3 +119,16 @@ def test_a_source_that_could_not_read_the_authorities_goes_on(face, bundle):
         )
         assert data_of(reader.take(source)) == ["a"]
     assert dict(source.stats.reconnects) == {"ConnectionFailed": 1}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_file_that_is_none_is_said_and_closes_the_source(face):
+    transport = WIRES[face].transport(verify="none.pem")
+    source = new_source(
+        face, "https://127.0.0.1:1/", client=new_client(face, transport=transport)
+    )
+    with reader_for(face) as reader:
+        with pytest.raises(ValueError, match=r"none\.pem"):
+            reader.take(source)
+        assert source.state == "closed"
+        assert reader.take(source) == []

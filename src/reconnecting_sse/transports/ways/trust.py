@@ -22,6 +22,10 @@ Certificate = StrPath | tuple[StrPath, StrPath] | tuple[StrPath, StrPath, str | 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
+class UnusableFileError(ValueError):
+    """A file of certificates is none, or cannot be read."""
+
+
 class Contexts(NamedTuple):
     """What one connection needs."""
 
@@ -58,7 +62,7 @@ class Trust:
         """The contexts for a route; a load that failed is tried anew the next time.
 
         Raises:
-            ValueError: A file cannot be loaded; it says which.
+            UnusableFileError: It cannot be loaded; it says which.
             httpxr.ConnectError: There was no descriptor, or no memory, to load it with.
         """
         try:
@@ -132,7 +136,7 @@ def _trusting(path: str) -> ssl.SSLContext:
     except OSError as error:
         if _is_exhausted(error):
             raise
-        raise ValueError(
+        raise UnusableFileError(
             f"verify={path!r} is no file or directory of PEM certificates"
         ) from error
 
@@ -151,7 +155,7 @@ def _identified(verify: Verify, cert: Certificate) -> ssl.SSLContext:
         if _is_exhausted(error):
             raise
         shown = [os.fspath(part) for part in parts[:2]]
-        raise ValueError(
+        raise UnusableFileError(
             f"cert={', '.join(map(repr, shown))} could not be loaded"
             f" ({getattr(error, 'reason', None) or type(error).__name__}); it names a"
             " PEM file with the certificate and its key, or (certificate, key), or"
