@@ -13,8 +13,11 @@ from reconnecting_sse.transports.blocking import StreamingTransport
 from tests.raw_wire import PATIENCE, STOP_WITHIN
 
 
-def request_for(url, *, method="GET", timeout=None, signal=None, **keywords):
-    extensions = {"timeout": {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}}
+def request_for(
+    url, *, method="GET", timeout=None, signal=None, extensions=(), **keywords
+):
+    timeout = {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}
+    extensions = {"timeout": timeout, **dict(extensions)}
     if signal is not None:
         extensions[ABORT] = signal
     return httpxr.Request(method, url, extensions=extensions, **keywords)

@@ -39,7 +39,7 @@ from reconnecting_sse.subscription.subscription import Subscription
 from reconnecting_sse.transports.abort import AbortSignal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from typing import Self
 
     import httpxr
@@ -80,6 +80,8 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
+        trusted_origins: Other origins, as "https://host", to which redirects may take
+            the headers, auth and cookies, too.
         last_event_id: The ID to resume after on the first attempt.
         prepare: Called before every attempt with the ``StreamRequest`` about to be
             sent and the ``Attempt``; returns the request to send. May be a coroutine
@@ -128,6 +130,7 @@ class ReconnectingEventSource:
         cookies: Any = None,
         auth: Any = INHERIT,
         follow_redirects: bool = True,
+        trusted_origins: Collection[str] = (),
         last_event_id: str | None = None,
         prepare: Prepare | None = None,
         # reconnecting
@@ -164,6 +167,7 @@ class ReconnectingEventSource:
             cookies=cookies,
             auth=auth,
             follow_redirects=follow_redirects,
+            trusted_origins=trusted_origins,
         )
         gaps = gap_watch(on_gap)
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)

@@ -175,7 +175,7 @@ def test_a_plain_client_streams_from_a_real_server(face):
 
 def proxy_for(client, url=URL):
     """The proxy that the transport of ours, which takes its place, goes through."""
-    return found(client, url)._settings.route(httpxr.URL(url)).proxy
+    return found(client, url)._settings.route(httpxr.Request("GET", url)).proxy
 
 
 @on_both_faces

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import httpxr
 
+from reconnecting_sse.cli.connecting import ConnectTo
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.headers import has_control, is_token
 from reconnecting_sse.exchange.urls import checked as checked_url
@@ -73,6 +74,14 @@ def header(text: str) -> tuple[str, str]:
     if has_control(value):
         raise click.BadParameter(f"the value of {name} has a control character")
     return name, value.strip()
+
+
+def connect_to(text: str) -> ConnectTo:
+    """A rule of ``--connect-to``."""
+    try:
+        return ConnectTo.of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def method(text: str) -> str:

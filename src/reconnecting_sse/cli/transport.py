@@ -1,9 +1,9 @@
-"""The way to a URL as curl goes it: through the proxy that the environment names."""
+"""The way to a URL as curl goes it: by the environment, and by ``--connect-to``."""
 
 from __future__ import annotations
 
 import ssl
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
@@ -11,15 +11,24 @@ from reconnecting_sse import StreamingTransport
 from reconnecting_sse.exchange.failures import cause_of
 from reconnecting_sse.exchange.urls import authority_of
 from reconnecting_sse.transports.ways.environment import environment_proxy
+from reconnecting_sse.transports.ways.route import CONNECT_TO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconnecting_sse.cli.connecting import ConnectTo
 
 
-class EnvironmentTransport(httpxr.BaseTransport):
-    """Says what the library says of its keywords of this program's options instead."""
+class TailTransport(httpxr.BaseTransport):
+    """Says of this program's options what the library says of its keywords."""
 
     is_live: ClassVar[bool] = True
 
-    def __init__(self, *, verify: bool | ssl.SSLContext) -> None:
+    def __init__(
+        self, verify: bool | ssl.SSLContext, connect_to: Sequence[ConnectTo]
+    ) -> None:
         self._ours = StreamingTransport(verify=verify, trust_env=True)
+        self._connect_to = connect_to
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request.
@@ -27,6 +36,10 @@ class EnvironmentTransport(httpxr.BaseTransport):
         Raises:
             UnusableProxyError: The environment names a proxy that is none.
         """
+        targets = [rule.target(request.url) for rule in self._connect_to]
+        # httpxr's stubs do not know the attribute. As in curl the first one counts.
+        extensions = cast("Any", request).extensions
+        extensions[CONNECT_TO] = next(filter(None, targets), None)
         try:
             return self._ours.handle_request(request)
         except httpxr.ConnectError as error:

@@ -31,6 +31,27 @@ _MANY_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """Redirects that left the caller's headers, auth and cookies behind.
+
+    Attributes:
+        start: The URL that they began at.
+        strangers: The origins that were not to have them.
+    """
+
+    start: str
+    strangers: tuple[str, ...]
+
+    def told(self, url: str) -> str:
+        """What it comes to, for an error about the answer of ``url``."""
+        return (
+            f" (redirected from {redacted(self.start)} to {redacted(url)}, where your"
+            " headers, auth and cookies were not sent; to have them sent there, too,"
+            f" give a source trusted_origins={list(self.strangers)})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A response's status and headers, and the beginning of an error's body.
 
@@ -39,6 +60,7 @@ class Answer:
         headers: Pairs of lower-case name and value, in the order sent.
         refusal: Why a redirect was not followed, where one was not.
         sent: What was sent for it, where that is known.
+        detour: The way that led to it, where something was left behind on it.
     """
 
     status: int
@@ -47,6 +69,7 @@ class Answer:
     refusal: str = ""
     url: str = ""
     sent: Sent | None = None
+    detour: Detour | None = None
 
     def header(self, name: str) -> str | None:
         """The header's last value, or None."""
@@ -119,12 +142,17 @@ def refusal(answer: Answer, url: str) -> StreamError:
         kind = UnexpectedContentType
         message = f"{shown} answered 200 {mismatch(answer, {EVENT_STREAM})}"
     return kind(
-        message,
+        f"{message}{detour(answer)}",
         url=url,
         status=answer.status,
         headers=answer.headers,
         body=answer.body,
     )
+
+
+def detour(answer: Answer) -> str:
+    """What was left behind on the way to the answer, and what to do; mostly nothing."""
+    return "" if answer.detour is None else answer.detour.told(answer.url)
 
 
 def mismatch(answer: Answer, wanted: Collection[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.headers import header_text
@@ -10,6 +10,9 @@ from reconnecting_sse.exchange.bodies import is_whole
 
 if TYPE_CHECKING:
     import httpxr
+
+DETOUR = "reconnecting_sse.detour"
+"""Where a response's ``extensions`` carry what was left behind on the way to it."""
 
 
 def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
@@ -22,5 +25,11 @@ def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
         url = str(response.request.url)
     except RuntimeError:  # httpxr's way to say that it has none
         url = ""
-    answer = Answer(response.status_code, headers, refusal=refusal, url=url)
+    answer = Answer(
+        response.status_code,
+        headers,
+        refusal=refusal,
+        url=url,
+        detour=cast("Any", response).extensions.get(DETOUR),
+    )
     return answer.decoded() if is_whole(response) else answer

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from reconnecting_sse.core.answer import Detour
 from reconnecting_sse.core.callers import CallersError, ask
+from reconnecting_sse.exchange.answers import DETOUR
 from reconnecting_sse.exchange.auth import auth_of
 from reconnecting_sse.exchange.calls import Free
 from reconnecting_sse.exchange.cookies import Cookies
@@ -20,6 +22,7 @@ from reconnecting_sse.exchange.leg import Leg
 from reconnecting_sse.exchange.redirects import next_hop
 from reconnecting_sse.exchange.request import StreamRequest, read_back, written
 from reconnecting_sse.exchange.trail import Trail
+from reconnecting_sse.exchange.urls import shown_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.sent import Sent
     from reconnecting_sse.exchange.calls import Exchanged, Steps
     from reconnecting_sse.exchange.client import ClientSettings, Transports
+    from reconnecting_sse.exchange.hop import Hop
 
 
 class Exchange:
@@ -74,12 +78,14 @@ class Exchange:
         hop = ask(first_hop, request, self._client)
         errand = ask(self._errand, request, hop.url)
         self._trail.begins(hop.method)
+        start = hop.url
         while True:
             exchanged: Exchanged = yield from Leg(hop, errand).steps()
             if not request.follow_redirects:
                 return exchanged
             following, refusal = next_hop(hop, exchanged.response)
             if following is None:
+                _note_detour(exchanged.response, start, hop, errand)
                 return replace(exchanged, refusal=refusal)
             yield Free(exchanged.response)
             self._trail.leads_to(following.method)
@@ -96,6 +102,17 @@ class Exchange:
             trail=self._trail,
             is_async=self._is_async,
         )
+
+
+def _note_detour(
+    response: httpxr.Response, start: httpxr.URL, hop: Hop, errand: Errand
+) -> None:
+    """Let the response tell if a redirect on the way to it left something behind."""
+    was_given = hop.has_private or errand.auth is not None or errand.cookies.has_own
+    if hop.strangers and was_given:
+        strangers = tuple(map(shown_origin, hop.strangers))
+        # The stubs do not know the attribute.
+        cast("Any", response).extensions[DETOUR] = Detour(str(start), strangers)
 
 
 def _prepared(request: StreamRequest, prepare: Callable[[StreamRequest], Any]) -> Steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconnecting_sse.core.answer import EVENT_STREAM, mismatch
+from reconnecting_sse.core.answer import EVENT_STREAM, detour, mismatch
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.documents import LINES, LineDecoder
 from reconnecting_sse.core.errors import UnexpectedContentType, redacted
@@ -75,7 +75,7 @@ class Reader:
 def _unexpected(answer: Answer, wanted: frozenset[str]) -> UnexpectedContentType:
     where = redacted(answer.url) or "the server"
     return UnexpectedContentType(
-        f"{where} answered {answer.status} {mismatch(answer, wanted)}",
+        f"{where} answered {answer.status} {mismatch(answer, wanted)}{detour(answer)}",
         url=answer.url,
         status=answer.status,
         headers=answer.headers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,6 +49,7 @@ class StreamRequest:
             client's come below them.
         params: What follows the URL's own query and the client's.
         auth: What ``auth=`` was; without one the client's own is used.
+        trusted_origins: Other origins that redirects may take all of this to.
         body: ``content``, ``data``, ``files`` or ``json``, where there is one.
         defaults: The headers that are sent unless the caller gives them.
         position: What to resume after, an empty one for all there is; None: what the
@@ -63,6 +64,7 @@ class StreamRequest:
     cookies: Any = None
     auth: Any = INHERIT
     follow_redirects: bool = True
+    trusted_origins: Collection[str] = ()
     extensions: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
+from reconnecting_sse.core.authority import DEFAULT_PORTS, authority, bracketed
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.transports.host import parsed
 
@@ -18,9 +19,36 @@ _OTHER_NAME = (
 )
 
 
-def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
+Origin = tuple[str, str, int | None]
+
+
+def origin(url: httpxr.URL) -> Origin:
     """Scheme, host and port, the default one spelled out."""
     return url.scheme, url.host, url.port or DEFAULT_PORTS.get(url.scheme)
+
+
+def named_origin(text: str) -> Origin:
+    """The origin that a caller means.
+
+    Raises:
+        ValueError: It is none, or more than one.
+    """
+    with suppress(httpxr.InvalidURL):
+        url: Any = parsed(text)
+        is_bare = (url.raw_path, url.userinfo, url.fragment) == (b"/", b"", "")
+        if url.scheme in DEFAULT_PORTS and url.host and is_bare:
+            return origin(url)
+    raise ValueError(
+        f"trusted_origins= names {redacted(text)!r}, which is no origin; write it as"
+        " https://host or https://host:port"
+    )
+
+
+def shown_origin(of: Origin) -> str:
+    """The origin as a URL, its default port left out."""
+    scheme, host, port = of
+    ends = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
+    return f"{scheme}://{bracketed(host)}{ends}"
 
 
 def authority_of(url: httpxr.URL) -> str:

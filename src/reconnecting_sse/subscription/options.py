@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconnecting_sse.core.callers import is_coroutine_function
@@ -10,11 +11,12 @@ from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
 from reconnecting_sse.core.policy import ReconnectPolicy
 from reconnecting_sse.exchange.request import fields_of, request_of
+from reconnecting_sse.exchange.urls import named_origin
 from reconnecting_sse.subscription.checks import GapWatch
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.exchange.request import StreamRequest
@@ -90,6 +92,7 @@ def check_prepare(prepare: object, *, is_async: bool) -> None:
 
 def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
     """The request that the keywords describe, if it can be sent again and again."""
+    trusted = origins_of(keywords.pop("trusted_origins"))
     json, data, content = (keywords[name] for name in ("json", "data", "content"))
     if sum((bool(data), bool(content), json is not None)) > 1:
         raise TypeError("give one of json=, data= and content=: a request has one body")
@@ -99,9 +102,18 @@ def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
             f" a {type(content).__name__} may give its data only once"
         )
     # Headers may come from an iterator, which gives them only once.
-    return request_of(
-        method, url, {**keywords, "headers": fields_of(keywords["headers"])}
-    )
+    keywords["headers"] = fields_of(keywords["headers"])
+    return replace(request_of(method, url, keywords), trusted_origins=trusted)
+
+
+def origins_of(given: Collection[str]) -> Collection[str]:
+    """The names of origins, if they are that."""
+    if isinstance(given, str):
+        raise TypeError(f"trusted_origins= is a list of origins: write [{given!r}]")
+    origins = tuple(map(str, given))
+    for origin in origins:
+        named_origin(origin)
+    return origins
 
 
 def end_of(on_end: _OnEnd) -> _OnEnd:

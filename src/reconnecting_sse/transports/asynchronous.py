@@ -45,6 +45,9 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         trust_env: Whether to go by the proxies that the environment names
             (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, less ``NO_PROXY``), asked
             anew for each request.
+        server_hostname: The name that certificates of origins must have, and that they
+            are asked for by (SNI), instead of the URL's host; a request's
+            ``extensions={"sni_hostname": …}`` counts more.
 
     Raises:
         ValueError: The arguments do not fit together, or name no proxy.
@@ -62,8 +65,16 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         proxy: ProxyTypes | None = None,
         uds: StrPath | None = None,
         trust_env: bool = False,
+        server_hostname: str | None = None,
     ) -> None:
-        self._settings = Settings.of(verify, cert, proxy, uds, trust_env=trust_env)
+        self._settings = Settings.of(
+            verify,
+            cert,
+            proxy,
+            uds,
+            trust_env=trust_env,
+            server_hostname=server_hostname,
+        )
 
     async def handle_async_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request; the response once its headers are complete.
@@ -74,7 +85,7 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             ValueError: A certificate's file cannot be loaded, or the environment names
                 a proxy that is none.
         """
-        route = self._settings.route(request.url)
+        route = self._settings.route(request)
         contexts, content = await self._contexts(route), await _content(request)
         wire = AsyncWire()
         conversation = Conversation(request, content, route, contexts, wire)

@@ -37,6 +37,9 @@ class StreamingTransport(httpxr.BaseTransport):
         trust_env: Whether to go by the proxies that the environment names
             (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, less ``NO_PROXY``), asked
             anew for each request.
+        server_hostname: The name that certificates of origins must have, and that they
+            are asked for by (SNI), instead of the URL's host; a request's
+            ``extensions={"sni_hostname": …}`` counts more.
 
     Raises:
         ValueError: The arguments do not fit together, or name no proxy.
@@ -54,8 +57,16 @@ class StreamingTransport(httpxr.BaseTransport):
         proxy: ProxyTypes | None = None,
         uds: StrPath | None = None,
         trust_env: bool = False,
+        server_hostname: str | None = None,
     ) -> None:
-        self._settings = Settings.of(verify, cert, proxy, uds, trust_env=trust_env)
+        self._settings = Settings.of(
+            verify,
+            cert,
+            proxy,
+            uds,
+            trust_env=trust_env,
+            server_hostname=server_hostname,
+        )
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request and return as soon as the response's head is complete.
@@ -68,7 +79,7 @@ class StreamingTransport(httpxr.BaseTransport):
             ValueError: A certificate's file cannot be loaded, or the environment names
                 a proxy that is none.
         """
-        route = self._settings.route(request.url)
+        route = self._settings.route(request)
         contexts = self._settings.trust.contexts(route)
         wire = SyncWire()
         conversation = Conversation(request, _content(request), route, contexts, wire)

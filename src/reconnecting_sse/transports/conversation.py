@@ -105,10 +105,10 @@ class Conversation:
         else:
             addresses = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", route.uds)]
         yield Dial(addresses)
-        target = route.host
+        target, port = route.target
         if route.proxy is not None and not route.proxy.resolves_names:
             way.hop = route.tunnel
-            found = yield Resolve(route.host, route.port)
+            found = yield Resolve(target, port)
             target = str(found[0][4][0])
         yield from way.opened(target)
 
