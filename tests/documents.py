@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import re
@@ -102,6 +103,7 @@ class Site:
             "/busy": lambda _: Answer(503, headers=[], framing="length"),
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
+            "/items": self._items,
             "/stopping": self._stopping,
             "/beating": self._beating,
             "/hub": self._hub,
@@ -196,6 +198,11 @@ class Site:
     def _lines(self, _: RecordedRequest) -> Step:
         ndjson = [("Content-Type", "application/x-ndjson")]
         return Answer(headers=ndjson, body=['{"n": 1}\n', '{"n": 2}\n'])
+
+    def _items(self, request: RecordedRequest) -> Step:
+        item = json.dumps({"id": 7, **json.loads(request.body)})
+        headers = [("Content-Type", "application/json")]
+        return Answer(201, headers=headers, body=item, framing="length")
 
     def _stopping(self, _: RecordedRequest) -> Step:
         """Asks this process to end, as a service manager does."""

@@ -8,6 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.core.documents import LINES
 from reconnecting_sse.core.errors import (
     StreamError,
     UnexpectedContentType,
@@ -102,6 +103,12 @@ class Answer:
         """Whether this is an answer whose body is to be read as events."""
         is_stream = self.status == _OK and self.content_type == EVENT_STREAM
         return is_stream and not self.content_encoding
+
+    @property
+    def may_be_endless(self) -> bool:
+        """Whether its body is one to be read as it comes: events, or lines of JSON."""
+        is_success = self.status // 100 == _OK // 100
+        return is_success and self.content_type in LINES | {EVENT_STREAM}
 
     def retry_after(self, wall: float, longest: float) -> float | None:
         """Seconds that ``Retry-After`` asks for, within 0 and ``longest``.

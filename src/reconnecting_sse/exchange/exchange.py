@@ -23,6 +23,7 @@ from reconnecting_sse.exchange.redirects import next_hop
 from reconnecting_sse.exchange.request import StreamRequest, read_back, written
 from reconnecting_sse.exchange.trail import Trail
 from reconnecting_sse.exchange.urls import shown_origin
+from reconnecting_sse.transports.body import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,7 +99,7 @@ class Exchange:
             transports=self._transports,
             auth=auth_of(request, self._client, home),
             cookies=Cookies(self._client.jar, request.cookies, home),
-            extensions={**self._extensions, **request.extensions},
+            extensions={LIVE: True, **self._extensions, **request.extensions},
             trail=self._trail,
             is_async=self._is_async,
         )

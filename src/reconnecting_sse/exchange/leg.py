@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.callers import ask
-from reconnecting_sse.core.documents import LINES
 from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.auth import Flow
 from reconnecting_sse.exchange.calls import Exchanged, Free, InThread, ReadAll, Send
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.calls import Call, Steps
     from reconnecting_sse.exchange.errand import Errand
     from reconnecting_sse.exchange.hop import Hop
-
-_STREAMS = LINES | {EVENT_STREAM}  # whose bodies may never end
 
 
 class Leg:
@@ -123,17 +119,12 @@ def _or_else(cleanup: Call, steps: Steps) -> Steps:
 def _followed_up(flow: Flow, exchanged: Exchanged) -> Steps:
     """The answer as the flow was shown it, and the request it wants next."""
     response = exchanged.response
-    if flow.wants_body and not _is_stream(response):
+    if flow.wants_body and not answer_of(response).may_be_endless:
         content = yield ReadAll(response)
         yield Free(response)
         exchanged = Exchanged(_buffered(response, content), exchanged.transport)
     request = yield _call_of(flow, partial(flow.next, exchanged.response))
     return exchanged, request
-
-
-def _is_stream(response: httpxr.Response) -> bool:
-    content_type = answer_of(response).content_type
-    return response.status_code == 200 and content_type in _STREAMS  # noqa: PLR2004
 
 
 def _attach(response: httpxr.Response, request: httpxr.Request) -> None:

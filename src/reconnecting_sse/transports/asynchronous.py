@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
-    """Sends each request over a connection of its own, and streams the response.
+    """Sends each request over a connection of its own, and streams what is a stream.
+
+    Live are the responses to this package, and event streams and lines of JSON whoever
+    asks; any other is read whole before it is returned.
 
     One instance serves any number of tasks and event loops. Nothing is ever resent,
     redirected or kept for another request. The response's stream owns the connection:
@@ -96,10 +99,12 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             wire.is_given_up = signal.aborted
         try:
             answered = await wire.run(conversation.steps())
+            live = AsyncBody(wire, conversation, answered)
+            is_live = conversation.is_live(answered)
+            body = live if is_live else b"".join([chunk async for chunk in live])
         except BaseException:
             wire.close()
             raise
-        body = AsyncBody(wire, conversation, answered)
         return conversation.response(answered, body)
 
     async def aclose(self) -> None:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class StreamingTransport(httpxr.BaseTransport):
-    """A transport for ``httpxr.Client`` whose responses arrive live.
+    """A transport for ``httpxr.Client`` whose streams arrive live.
+
+    Live are the requests of this package, and event streams and lines of JSON whoever
+    asks; any other response is read whole before it is returned.
 
     Each request gets its own connection, which is closed at the end of the response's
     body, or with it. Nothing is retried and no redirect followed here. Threads may
@@ -89,7 +92,8 @@ class StreamingTransport(httpxr.BaseTransport):
             signal.attach(wire.release)
         try:
             answered = wire.run(conversation.steps())
-            body = SyncBody(wire, conversation, answered)
+            live = SyncBody(wire, conversation, answered)
+            body = live if conversation.is_live(answered) else b"".join(live)
         except BaseException:
             wire.close()
             raise

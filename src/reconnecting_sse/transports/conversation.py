@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.answer import Answer
+from reconnecting_sse.transports.body import reads_live
 from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 from reconnecting_sse.transports.http1.faults import Fault
 from reconnecting_sse.transports.http1.framing import payload_of
@@ -47,12 +49,14 @@ class Answered:
         inflow: What the connection brings from here on.
         first: The content that came along with the head.
         is_decoded: Whether the content coding is undone.
+        is_empty: Whether it is one that has no content.
     """
 
     head: Head
     inflow: Inflow
     first: bytes
     is_decoded: bool
+    is_empty: bool
 
 
 class Conversation:
@@ -112,18 +116,26 @@ class Conversation:
             target = str(found[0][4][0])
         yield from way.opened(target)
 
+    def is_live(self, answered: Answered) -> bool:
+        """Whether the body is to be read as it arrives."""
+        types = answered.head.values(b"content-type")
+        fields = tuple(("content-type", value.decode("latin-1")) for value in types)
+        answer = Answer(answered.head.status, fields)
+        return not answered.is_empty and reads_live(self._request, answer)
+
     def response(
-        self, answered: Answered, body: LiveBody | AsyncLiveBody
+        self, answered: Answered, body: LiveBody | AsyncLiveBody | bytes
     ) -> httpxr.Response:
-        """What httpxr makes of it, its body not read yet."""
+        """What httpxr makes of it, its body read whole or not at all."""
         head = answered.head
         fields = without_coding(head.fields) if answered.is_decoded else head.fields
+        kind = "content" if isinstance(body, bytes) else "stream"
         return httpxr.Response(
             head.status,
             headers=cast("Any", fields),  # bytes, too, whatever the stubs say
-            stream=body,
             request=self._request,
             extensions={"http_version": head.version, "reason_phrase": head.reason},
+            **cast("Any", {kind: body}),
         )
 
 
@@ -153,4 +165,4 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     decoder = None if is_empty else decoder_for(head.members(b"content-encoding"))
     inflow = Inflow(layers, payload, decoder)
     first = inflow.pass_on(reader.rest) if reader.rest and not payload.is_done else b""
-    return Answered(head, inflow, first, decoder is not None)
+    return Answered(head, inflow, first, decoder is not None, is_empty)
