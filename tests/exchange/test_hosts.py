@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from dataclasses import replace
 
 import click
 import httpxr
 import pytest
+from tenacity import wait_none
 
 from reconnecting_sse import resume_with_query
 from reconnecting_sse.cli import arguments
@@ -22,7 +24,7 @@ from tests.connection_harness import (
     reader_for,
 )
 from tests.proxies import HTTPProxy
-from tests.raw_wire import authority, trusting_context
+from tests.raw_wire import authority, black_hole, tls_context, trusting_context
 from tests.wires import WIRES
 
 both_faces = pytest.mark.parametrize("face", FACES)
@@ -123,3 +125,25 @@ def test_any_other_is_refused_with_what_to_do(host):
 def test_another_name_is_no_help_where_the_port_is_wrong(text):
     with pytest.raises(httpxr.InvalidURL, match=r"Invalid port: '[^;]*$"):
         checked(text)
+
+
+@both_faces
+@pytest.mark.parametrize("has_tls", [False, True])
+def test_a_first_address_that_is_a_black_hole_makes_no_reconnect_late(
+    face, has_tls, monkeypatch
+):
+    """By 250 ms (RFC 8305), each time; ten times that are tolerated."""
+    context = tls_context() if has_tls else None
+    with black_hole() as hole, ScriptedServer(FEED, ssl_context=context) as server:
+        place = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        addresses = [(*kind, hole), (*kind, place)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: addresses)
+        transport = WIRES[face].transport(verify=trusting_context())
+        client = new_client(face, transport=transport)
+        begun = time.monotonic()
+        url = at("localhost", server)
+        assert read(face, url, client=client, wait=wait_none()) == ["a"]
+        first, again = (request.at for request in server.requests)
+    assert first - begun < 2.5
+    assert again - first < 2.5
