@@ -116,6 +116,21 @@ def test_an_answer_that_comes_before_the_request_is_read_is_not_lost(wire):
     assert (response.status_code, whole) == (429, b"why")
 
 
+def test_an_answer_that_comes_while_nobody_reads_the_request_is_not_lost(wire):
+    heard = threading.Event()
+
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 429 Later\r\nContent-Length: 3\r\n\r\nwhy")
+        assert heard.wait(PATIENCE)
+
+    body = b"x" * 16 * 1024 * 1024
+    response, whole = fetched(
+        wire, script, method="POST", content=body, seen=lambda _: heard.set()
+    )
+    assert (response.status_code, whole) == (429, b"why")
+
+
 def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):
     def script(peer):
         peer.sock.recv(1000)

@@ -114,13 +114,11 @@ class WireErrors:
             is_connecting = stage is Stage.CONNECTING
             kind = httpxr.ConnectError if is_connecting else httpxr.ReadError
             return kind(f"the connection to {where} was closed by this program")
-        match stage:
-            case Stage.CONNECTING:
-                return self._not_connected(where, error)
-            case Stage.ANSWERING:
-                return self._not_answered(where, error)
-            case Stage.READING:
-                return _not_read(where, error)
+        if stage is Stage.READING:
+            return _not_read(where, error)
+        if stage is Stage.ANSWERING:
+            return self._not_answered(where, error)
+        return self._not_connected(where, error)
 
     def _not_connected(self, where: str, error: Exception) -> httpxr.TransportError:
         if _is_late(error):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def resolved(host: str, port: int, flags: int = 0) -> list[Address]:
     """The addresses of a host; blocks for as long as the system's resolver does."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    # As bytes: text would load the codec of IDNA, which a URL's host has been through.
+    name = host.encode("ascii")
+    return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
 
 
 class Dialing:
