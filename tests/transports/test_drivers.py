@@ -24,6 +24,7 @@ from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.route import Route
 from reconnecting_sse.transports.ways.trust import Contexts
 from tests.raw_wire import EVENT, PATIENCE
+from tests.transports.test_async_transport import until
 from tests.transports.ways.records import (
     APPLICATION_DATA,
     HANDSHAKE,
@@ -178,11 +179,9 @@ def test_what_was_taken_from_a_closed_wire_asks_for_no_more():
             body = async_body(ours)
             wire = body._wire
             theirs.sendall(EVENT)
-            while wire._piece is None:
-                await asyncio.sleep(0)
+            await until(lambda: wire._piece is not None)
             theirs.sendall(EVENT)
-            while wire._is_reading:  # until it pauses
-                await asyncio.sleep(0)
+            await until(lambda: not wire._is_reading)  # it pauses
             wire.close()
             assert wire.take() == EVENT
             assert not wire._is_reading
