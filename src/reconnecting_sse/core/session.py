@@ -24,7 +24,6 @@ from reconnecting_sse.core.errors import (
     EventTooLarge,
     StreamEnded,
     StreamError,
-    StreamInterrupted,
     redacted,
     without_frames,
 )
@@ -237,13 +236,8 @@ class StreamSession:
             sent: What was sent before that; None for nothing.
         """
         if sent is not None and self.state in (State.CONNECTING, State.OPEN):
-            error = StreamInterrupted(
-                f"{cause} broke off the {sent.method} to {self._url}; it is not sent"
-                " again, as the server may have acted on it: pass resend=True if it"
-                " may be",
-                url=self._url,
-            )
-            if not self._reconnection.may_resend(End(error, now, self.retry_ms, sent)):
+            error = self._reconnection.broken_off(sent, cause, self._url)
+            if error is not None:
                 self._fail(error)
                 return
         if self.state is State.OPEN:
