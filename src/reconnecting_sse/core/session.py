@@ -82,14 +82,14 @@ class StreamSession:
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
     ) -> None:
-        self.state = State.CONNECTING
-        self.last_event_id = last_event_id
+        self.state: State = State.CONNECTING
+        self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
-        self.wake_at = 0.0
+        self.wake_at: float = 0.0
         self.error: BaseException | None = None
-        self.counters = Counters()
+        self.counters: Counters = Counters()
         self._url = redacted(url)
-        self.notices = Notices(self._url)
+        self.notices: Notices = Notices(self._url)
         self._longest_retry_after = policy.retry_bounds[1]
         self._max_event_bytes = max_event_bytes
         self._on_comment = on_comment
