@@ -346,6 +346,16 @@ def test_a_permanent_error_repeats_what_the_server_says(body, said):
     assert line.endswith(f"are the credentials right, and still valid{said}")
 
 
+def test_a_connection_that_is_refused_is_said_as_the_library_says_it(monkeypatch):
+    monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)
+    with socket.socket() as deaf:  # bound, and never listens
+        deaf.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{deaf.getsockname()[1]}"
+        result = run(f"http://{host}/")
+    assert result.exit_code == 1
+    assert f"ConnectError: could not connect to {host}: " in result.stderr
+
+
 def test_what_the_server_says_is_there_when_tail_gives_up(monkeypatch):
     busy = Answer(503, headers=[("Retry-After", "0")], body="closed for today")
     monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)

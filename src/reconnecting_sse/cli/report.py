@@ -12,7 +12,7 @@ import structlog
 from reconnecting_sse.cli.events import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from reconnecting_sse import StreamStats
 
@@ -26,30 +26,31 @@ def say(text: str) -> None:
 
 
 class _Lines:
-    """What structlog writes to: each line is said."""
+    """What structlog writes to: each line is shown, whatever its level."""
 
-    def debug(self, line: str) -> None:
-        say(line)
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = show
 
-    info = warning = debug
+
+def line_logger(show: Callable[[str], None], *processors: Any) -> Any:
+    """A logger that shows what the processors make of a fact, if they make a line."""
+    return structlog.wrap_logger(_Lines(show), processors=processors)
 
 
 def attempts_only() -> Any:
     """A logger that says each failed attempt in one line, and when it was the last."""
-    return structlog.wrap_logger(_Lines(), processors=[AttemptLines()])
+    return line_logger(say, AttemptLines())
 
 
 def everything() -> Any:
     """A logger that says all there is, for ``--verbose``."""
-    return structlog.wrap_logger(
-        _Lines(),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.processors.KeyValueRenderer(
-                key_order=["timestamp", "level", "event"]
-            ),
-        ],
+    return line_logger(
+        say,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        structlog.processors.KeyValueRenderer(
+            key_order=["timestamp", "level", "event"]
+        ),
     )
 
 
