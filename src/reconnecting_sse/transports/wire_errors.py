@@ -96,9 +96,10 @@ class WireErrors:
     @contextmanager
     def mapped(self, stage: Stage) -> Iterator[None]:
         """Raise what the block raises as one of httpxr's errors."""
+        kinds = _OF_CONNECTING if stage is Stage.CONNECTING else OF_THE_WIRE
         try:
             yield
-        except _OF_CONNECTING if stage is Stage.CONNECTING else OF_THE_WIRE as error:
+        except kinds as error:
             raise self.of(error, stage) from error
 
     def of(self, error: Exception, stage: Stage) -> httpxr.TransportError:
