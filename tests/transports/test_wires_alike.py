@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import suppress
 
@@ -16,10 +17,12 @@ from tests.raw_wire import (
     PATIENCE,
     Server,
     answering,
+    black_hole,
     ending,
     framed,
     tls_context,
     trusting_context,
+    unused_port,
 )
 from tests.wires import WIRES
 
@@ -65,6 +68,18 @@ def test_without_a_limit_headers_may_come_later_than_connecting_may_take(wire):
 
     timeout = {"connect": 0.05, "headers": None}
     assert fetched(wire, script, timeout=timeout)[1] == EVENT
+
+
+def test_an_address_that_says_nothing_does_not_hold_up_the_next(wire, monkeypatch):
+    """RFC 8305, section 5; and one that refuses not even for its 250 ms."""
+    script = answering(CHUNKED + framed(EVENT) + LAST)
+    with Server(script) as server, black_hole() as hole:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        ends = [hole, ("127.0.0.1", unused_port()), ("127.0.0.1", server.port)]
+        found = [(*kind, end) for end in ends]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        timeout = {"connect": 0.6}
+        assert wire.fetch(server.url, wire.transport(), timeout=timeout)[1] == EVENT
 
 
 def secured(wire, then):

@@ -69,15 +69,9 @@ def malformed(fault: Fault) -> AnswerError:
     return AnswerError(Trouble.NOT_HTTP, fault.message)
 
 
-# ValueError: a host that the resolver or TLS will not take.
-OF_THE_WIRE = (
-    OSError,
-    ValueError,
-    DecodingError,
-    AnswerError,
-    ClosedError,
-    SilenceError,
-)
+OF_THE_WIRE = (OSError, DecodingError, AnswerError, ClosedError, SilenceError)
+# A host that the resolver or TLS will not take; later a ValueError is a stranger's.
+_OF_CONNECTING = (*OF_THE_WIRE, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +96,10 @@ class WireErrors:
     @contextmanager
     def mapped(self, stage: Stage) -> Iterator[None]:
         """Raise what the block raises as one of httpxr's errors."""
+        kinds = _OF_CONNECTING if stage is Stage.CONNECTING else OF_THE_WIRE
         try:
             yield
-        except OF_THE_WIRE as error:
+        except kinds as error:
             raise self.of(error, stage) from error
 
     def of(self, error: Exception, stage: Stage) -> httpxr.TransportError:

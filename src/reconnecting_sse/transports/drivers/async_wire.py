@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
+_BLIND_LOOP = (
+    "this event loop ({}) cannot watch a socket (on Windows asyncio's default cannot):"
+    " run on one that can, with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)"
+)
+
 
 class AsyncWire:
     """Makes a conversation's steps, and reads, in its caller's task.
@@ -148,9 +153,13 @@ class AsyncWire:
 
     async def _writable(self, descriptors: list[int], wait: float | None) -> None:
         """Wait until one of the sockets is, or the next one is due."""
+        try:
+            for descriptor in descriptors:
+                self._loop.add_writer(descriptor, self._wake)
+        except NotImplementedError:
+            name = type(self._loop).__name__
+            raise RuntimeError(_BLIND_LOOP.format(name)) from None
         next_due = None if wait is None else self._loop.call_later(wait, self._wake)
-        for descriptor in descriptors:
-            self._loop.add_writer(descriptor, self._wake)
         try:
             await self._woken()
         finally:

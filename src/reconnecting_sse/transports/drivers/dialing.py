@@ -67,7 +67,7 @@ class Dialing:
         try:
             self._hold(sock)
             sock.setblocking(False)
-            if family == socket.AF_UNIX:
+            if isinstance(where, str):  # a path; not every platform has AF_UNIX
                 sock.connect(where)  # at once, or not: there is nothing to wait for
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
