@@ -78,8 +78,8 @@ class Conversation:
         self._message = Message.of(request, route).with_body(content)
         self._route = route
         self._way = Way(route, contexts)
-        self.timeouts = Timeouts.of(request)
-        self.errors = WireErrors(self.timeouts, self._way, wire)
+        self.timeouts: Timeouts = Timeouts.of(request)
+        self.errors: WireErrors = WireErrors(self.timeouts, self._way, wire)
 
     def steps(self) -> AllSteps[Answered]:
         """Connect and ask; the final response, once its head is complete.

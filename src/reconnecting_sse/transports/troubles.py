@@ -111,7 +111,7 @@ class Trouble(Enum):
         self, kind: type[httpxr.TransportError], fact: str, advice: str
     ) -> None:
         self.kind = kind
-        self.words = f"{fact}; {advice}"
+        self.words: str = f"{fact}; {advice}"
 
     def at(self, where: str, detail: str = "") -> httpxr.TransportError:
         return self.kind(self.words.format(where=where, detail=detail))

@@ -45,7 +45,7 @@ class AsyncWire:
     """
 
     def __init__(self) -> None:
-        self.is_given_up = False
+        self.is_given_up: bool = False
         self._loop = asyncio.get_running_loop()
         self._owner = os.getpid()
         self._socket: socket.socket | None = None

@@ -37,7 +37,7 @@ class SyncWire:
     """
 
     def __init__(self) -> None:
-        self.release = Release()
+        self.release: Release = Release()
         self._socket: socket.socket
         self._deadline: float | None = None
         self._timeout: float | None = 0.0

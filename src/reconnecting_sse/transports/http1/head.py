@@ -67,7 +67,7 @@ class HeadReader:
     """
 
     def __init__(self) -> None:
-        self.rest = b""
+        self.rest: bytes = b""
         self._held = bytearray()
         self._searched = 0  # where no line ends: a dripped line is quadratic otherwise
         self._taken = 0

@@ -24,7 +24,7 @@ class Arrived:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self.rest = b""
+        self.rest: bytes = b""
 
     def exactly(self, count: int) -> Steps[bytes]:
         """The next so many bytes."""

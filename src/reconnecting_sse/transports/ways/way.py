@@ -27,8 +27,8 @@ class Way:
     __slots__ = ("_contexts", "_route", "hop", "layers")
 
     def __init__(self, route: Route, contexts: Contexts) -> None:
-        self.hop = route.first_hop
-        self.layers = Layers()
+        self.hop: str = route.first_hop
+        self.layers: Layers = Layers()
         self._route = route
         self._contexts = contexts
 
