@@ -252,7 +252,7 @@ class StreamSession:
     def renewed(self, cause: str, now: float) -> None:
         """The connection was given up for another one, which is due at once."""
         if self.state is State.OPEN:
-            self._reconnection.rate(now, self.last_event_id)
+            self._reconnection.rate(now, self.last_event_id, self.retry_ms)
             self.counters.reconnected(cause)
             self.notices.given_up(cause)
         self.state = State.CONNECTING
