@@ -99,7 +99,8 @@ class ReconnectingEventSource:
             "adaptive" learns from the stream: three times its longest silences, at
             least 10 and at most 300 seconds.
         max_event_bytes: The largest event that is accepted; None lifts the limit.
-        on_comment: Called with each comment's text: heartbeats, most of the time.
+        on_comment: Called with each comment's text, heartbeats most of the time, when
+            the events before it were handed over.
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
         on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
             also says where that shows.
@@ -175,7 +176,7 @@ class ReconnectingEventSource:
             on_end=end_of(on_end),
             resend=resend,
             max_event_bytes=event_bytes_of(max_event_bytes),
-            on_comment=on_comment,
+            hears_comments=on_comment is not None,
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
         )
@@ -190,6 +191,7 @@ class ReconnectingEventSource:
             logger=log.logger_of(logger),
             signal=signal,
             listeners=[hear for hear in (on_lifecycle, gaps and gaps.hear) if hear],
+            on_comment=on_comment,
         )
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)

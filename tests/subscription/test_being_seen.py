@@ -116,11 +116,73 @@ def test_a_logger_that_raises_ends_the_subscription_with_its_error(monkeypatch):
         assert played.trace.of("request") == []
 
 
-def test_comments_are_heard_before_the_events_behind_them(scene):
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("face", FACES)
+def test_comments_are_heard_where_they_come_among_the_events(monkeypatch, face, size):
+    body = b":1\n" + A + b":2\n\n:3\n" + B + b"data: c\n:4\nid: 3\n\n:5\n"
+    pieces = [body[i : i + size] for i in range(0, len(body), size)]
+    trace = []
+    options = {"on_comment": trace.append}
+    script = [stream(*pieces), Reply(204)]
+    played = Played(monkeypatch, face, script, "GET", options)
+    played.consume(lambda _source, event: trace.append(event.data))
+    # A comment within a block comes before the block's event, which ends after it.
+    assert trace == ["1", "a", "2", "3", "b", "4", "c", "5"]
+    assert played.source.stats.events == 3
+
+
+def test_a_comment_is_heard_only_when_the_event_before_it_was_handed_over(scene):
+    heard, seen = [], []
+
+    def leave(source, _event):
+        seen.append((list(heard), source.stats.events))
+        return True
+
+    script = [stream(A + b":1\n:2\n" + B), Reply(204)]
+    scene.play(script, leave, lambda *_: False, on_comment=heard.append)
+    assert seen == [([], 1), (["1", "2"], 1)]
+    assert heard == ["1", "2"] * 2
+
+
+def test_no_comment_is_heard_once_the_source_is_closed(monkeypatch):
+    for face in FACES:
+        heard, sources = [], []
+
+        def hear(text, heard=heard, sources=sources):
+            heard.append(text)
+            sources[0].close()
+
+        body = b":1\n:2\n" + A + b":3\n"
+        options = {"on_comment": hear}
+        played = Played(monkeypatch, face, [stream(body)], "GET", options)
+        sources.append(played.source)
+        played.consume()
+        assert (heard, played.trace.events) == (["1"], [])
+
+
+def test_none_is_heard_behind_an_event_at_which_the_source_was_closed(scene):
     heard = []
-    body = b": ping\n\n" + A + b":pong\n"
-    scene.play([stream(body), Reply(204)], on_comment=heard.append)
-    assert heard == ["ping", "pong"] * 2
+
+    def close(source, _event):
+        source.close()
+
+    scene.play([stream(A + b":1\n" + B)], close, on_comment=heard.append)
+    assert heard == []
+
+
+def test_events_and_comments_that_were_decoded_come_before_a_reconnect(scene):
+    heard = []
+
+    def renew(source, event):
+        if event.data == "a":
+            source.reconnect()
+
+    script = [stream(A + b":1\n" + B + b":2\n", b"data: never\n\n"), Reply(204)]
+    played = scene.play(script, renew, on_comment=heard.append)
+    assert played.trace.events == ["a", "b"]
+    assert played.trace.cursors == [None, "2"]
+    assert heard == ["1", "2"] * 2
+    assert played.source.stats.reconnects == {"reconnect": 1}
 
 
 def test_an_error_in_on_comment_passes_through(scene):
