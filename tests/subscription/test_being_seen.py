@@ -254,6 +254,48 @@ def test_an_id_that_cannot_travel_is_a_gap(scene):
     assert [gap.asked_for for gap in gaps] == ["\x01", "\x01"]
 
 
+LARGE = b"id: 9\ndata: " + b"x" * 99 + b"\n\n"
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_an_event_too_large_may_be_passed_over_as_a_gap(monkeypatch, size):
+    body = A + LARGE + B
+    pieces = [body[i : i + size] for i in range(0, len(body), size)]
+    for face in FACES:
+        order = []
+        options = {
+            "max_event_bytes": 50,
+            "too_large": "skip",
+            "on_gap": lambda gap, order=order: order.append(gap.asked_for),
+        }
+        script = [stream(*pieces), Reply(204)]
+        played = Played(monkeypatch, face, script, "GET", options)
+        played.consume(lambda _source, event, order=order: order.append(event.data))
+        assert played.error is None
+        assert order == ["a", "1", "b"]
+        assert played.trace.cursors == [None, "2"]
+        assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_the_cursor_moves_past_what_was_passed_over(scene):
+    """Or it would be met again and again."""
+    script = [stream(A + LARGE, httpxr.ReadError("x")), stream(B), Reply(204)]
+    played = scene.play(script, max_event_bytes=50, too_large="skip")
+    assert played.trace.cursors == [None, "9", "2"]
+    assert played.trace.events == ["a", "b"]
+
+
+def test_an_error_in_on_gap_at_what_is_passed_over_ends_it_there(scene):
+    def on_gap(_gap):
+        raise KeyError("mine")
+
+    options = {"max_event_bytes": 50, "too_large": "skip", "on_gap": on_gap}
+    played = scene.play([stream(A + LARGE + B)], **options)
+    assert isinstance(played.error, KeyError)
+    assert played.trace.events == ["a"]
+    assert played.source.last_event_id == "1"
+
+
 def test_an_error_in_on_gap_passes_through(scene):
     def on_gap(_gap):
         raise KeyError("mine")

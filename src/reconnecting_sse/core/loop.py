@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.errors import EventTooLarge
+from reconnecting_sse.core.gaps import PASSED_OVER
 from reconnecting_sse.core.reconnection import Failure
 from reconnecting_sse.core.session import State
 
@@ -143,11 +145,14 @@ def _pause(session: StreamSession, effects: Effects, now: Clock) -> Any:
 def _in_order(
     session: StreamSession, effects: Effects, items: list[Any]
 ) -> Generator[Step, Outcome, Outcome]:
-    """Hand over events, and comments among them; the order that came meanwhile."""
+    """Hand over events, and tell what is among them; the order that came meanwhile."""
     order: Outcome = None
     for kind, run in groupby(items, type):
         if kind is str:
             _hear(session, effects, run)
+        elif kind is EventTooLarge:
+            session.gap(PASSED_OVER)
+            tell(session, effects)
         else:
             order = (yield list(run)) or order
         if isinstance(order, Stop) or session.state is State.CLOSED:

@@ -81,6 +81,7 @@ class StreamSession:
         resend: bool = False,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         hears_comments: bool = False,
+        passes_over: bool = False,
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
     ) -> None:
@@ -95,7 +96,8 @@ class StreamSession:
         self._longest_retry_after = policy.retry_bounds[1]
         self._max_event_bytes = max_event_bytes
         self._hears_comments = hears_comments
-        self.is_mixed = hears_comments
+        self._passes_over = passes_over
+        self.is_mixed = hears_comments or passes_over
         self._gaps = Gaps(self.notices, gap_headers)
         self._adaptive = idle
         self._sent = Sent(method.upper())
@@ -171,14 +173,20 @@ class StreamSession:
         cursor, limit = self.last_event_id, self._max_event_bytes
         if not self.is_mixed:
             return EventStreamDecoder(cursor, max_event_bytes=limit)
-        return InlineDecoder(cursor, max_event_bytes=limit, hears=self._hears_comments)
+        return InlineDecoder(
+            cursor,
+            max_event_bytes=limit,
+            hears=self._hears_comments,
+            passes_over=self._passes_over,
+        )
 
     # ------------------------------------------------------------------ the stream
 
     def receive(self, chunk: bytes, now: float) -> list[Any]:
         """The events that ``chunk`` completes, to be handed over in this order.
 
-        Among them, where they are asked for, the texts of comments.
+        Among them, where they are asked for, the texts of comments, and errors for
+        events that are passed over.
         """
         decoder, counters = self._decoder, self.counters
         counters.bytes += len(chunk)
