@@ -88,6 +88,45 @@ def test_lifecycle_facts_are_the_logs_own_typed_and_after_it(scene):
     assert isinstance(facts[-1], lifecycle.Closed)
 
 
+@pytest.mark.parametrize("end", [(), (httpxr.ReadError("x"),)], ids=["end", "cut"])
+def test_an_unfinished_event_is_told_of_with_the_drop(scene, end):
+    heard = []
+    script = [stream(A, b"id: 2\ndata: lost", *end), stream(A, *end), Reply(204)]
+    scene.play(script, on_lifecycle=heard.append)
+    dropped = [fact for fact in heard if isinstance(fact, lifecycle.Dropped)]
+    assert [fact.unfinished_bytes for fact in dropped] == [11, 0] * 2
+    assert ["unfinished_bytes" in fact.keywords() for fact in dropped] == [
+        True,
+        False,
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        ([stream(A, b"data: lost")], {"on_end": "finish"}),
+        ([stream(b"data: lost", httpxr.ReadError("x"))], {"method": "POST"}),
+    ],
+)
+def test_an_unfinished_event_is_told_of_at_the_end(scene, script, options):
+    heard = []
+    scene.play(script, on_lifecycle=heard.append, **options)
+    assert heard[-1].name == "stream.closed"
+    assert heard[-1].unfinished_bytes == len("data: lost")
+
+
+def test_what_is_given_up_unfinished_is_told_of_once(scene):
+    heard = []
+
+    def renew_then_close(source, event):
+        source.reconnect() if event.data == "a" else source.close()
+
+    script = [stream(A + b"data: lost", b"data: never"), stream(B)]
+    scene.play(script, renew_then_close, on_lifecycle=heard.append)
+    told = [fact.unfinished_bytes for fact in heard if "unfinished" in repr(fact)]
+    assert told == [len("data: lost"), 0] * 2
+
+
 @pytest.mark.parametrize("name", ["connecting", "open", "dropped", "closed"])
 def test_a_listener_that_raises_ends_the_subscription_with_its_error(scene, name):
     def listen(fact):

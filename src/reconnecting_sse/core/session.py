@@ -268,7 +268,7 @@ class StreamSession:
         if self.state is State.OPEN:
             self._reconnection.rate(now, self.last_event_id, self.retry_ms)
             self.counters.reconnected(cause)
-            self.notices.given_up(cause)
+            self.notices.given_up(cause, self._unfinished_bytes)
         self.state = State.CONNECTING
 
     def raised(self, error: BaseException) -> None:
@@ -296,11 +296,12 @@ class StreamSession:
 
     def _wait(self, end: End, wait: Wait) -> None:
         cause = type(end.error).__name__
+        unfinished_bytes = self._unfinished_bytes
         self._last_error = without_frames(end.error)
         self.state = State.WAITING
         self.wake_at = end.now + wait.delay
         self.counters.reconnected(cause)
-        self.notices.failed(end.error)
+        self.notices.failed(end.error, unfinished_bytes)
         self.notices.waiting(wait.delay, wait.attempt, cause)
 
     def _fail(self, error: BaseException) -> None:
@@ -310,5 +311,11 @@ class StreamSession:
         self._finish(type(error).__name__, message)
 
     def _finish(self, reason: str, error: str | None = None) -> None:
+        unfinished_bytes = self._unfinished_bytes
         self.state = State.CLOSED
-        self.notices.closed(reason, error)
+        self.notices.closed(reason, error, unfinished_bytes)
+
+    @property
+    def _unfinished_bytes(self) -> int:
+        """What of an event goes with the connection at hand."""
+        return self._decoder.unfinished_bytes if self.state is State.OPEN else 0
