@@ -32,6 +32,7 @@ from reconnecting_sse.subscription.options import (
     gap_watch,
     initial_id,
     one_policy,
+    passes_over,
     repeatable_request,
     timeouts_of,
 )
@@ -99,7 +100,10 @@ class ReconnectingEventSource:
             "adaptive" learns from the stream: three times its longest silences, at
             least 10 and at most 300 seconds.
         max_event_bytes: The largest event that is accepted; None lifts the limit.
-        on_comment: Called with each comment's text: heartbeats, most of the time.
+        too_large: What one larger than that means: "raise" an ``EventTooLarge``, or
+            "skip" it, as a gap; its ID counts.
+        on_comment: Called with each comment's text, heartbeats most of the time, when
+            the events before it were handed over.
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
         on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
             also says where that shows.
@@ -143,6 +147,7 @@ class ReconnectingEventSource:
         header_timeout: float | None = 30.0,
         idle_timeout: float | Literal["adaptive"] | None = 300.0,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
+        too_large: Literal["raise", "skip"] = "raise",
         # being seen
         on_comment: Callable[[str], object] | None = None,
         on_lifecycle: Callable[[Lifecycle], object] | None = None,
@@ -175,7 +180,8 @@ class ReconnectingEventSource:
             on_end=end_of(on_end),
             resend=resend,
             max_event_bytes=event_bytes_of(max_event_bytes),
-            on_comment=on_comment,
+            hears_comments=on_comment is not None,
+            passes_over=passes_over(too_large),
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
         )
@@ -190,6 +196,7 @@ class ReconnectingEventSource:
             logger=log.logger_of(logger),
             signal=signal,
             listeners=[hear for hear in (on_lifecycle, gaps and gaps.hear) if hear],
+            on_comment=on_comment,
         )
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)

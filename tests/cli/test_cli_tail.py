@@ -206,6 +206,30 @@ def test_the_same_last_event_id_may_be_given_twice():
     assert result.exit_code == 0
 
 
+def test_an_unfinished_event_is_told_of():
+    cut = events("retry: 100\ndata: a\n\ndata: lost", end="cut")
+    with ScriptedServer([cut, events("data: los"), Answer(204)]) as server:
+        first, second = run(server.url).stderr.splitlines()[::2]
+    assert re.search(r"; 10 bytes of an unfinished event discarded \[next", first)
+    assert re.search(r"; 9 bytes of an unfinished event discarded \[next", second)
+
+
+@pytest.mark.parametrize(("end", "status", "lines"), [("finish", 0, 1), ("cut", 1, 2)])
+def test_an_unfinished_event_is_told_of_at_the_end(end, status, lines):
+    answer = Answer(body=["data: a\n\ndata: lost"], end=end)
+    with ScriptedServer([answer]) as server:
+        result = run("-X", "POST", server.url)
+    first, *others = result.stderr.splitlines()
+    assert first.endswith(" 10 bytes of an unfinished event discarded")
+    assert (result.exit_code, len(others) + 1) == (status, lines)
+
+
+def test_what_the_user_leaves_unfinished_is_not_worth_a_line():
+    answer = events("data: a\n\ndata: unfinished", end="hang")
+    with ScriptedServer([answer]) as server:
+        assert run("-n", "1", server.url).stderr == ""
+
+
 def test_silence_longer_than_the_idle_timeout_is_a_drop():
     silent = events("retry: 100\nid: 1\ndata: a\n\n", end="hang")
     with ScriptedServer([silent, Answer(204)]) as server:

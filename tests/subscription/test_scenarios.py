@@ -444,13 +444,49 @@ def test_a_moved_id_is_progress(scene):
     assert scene.play([*ids, Reply(204)]).trace.waits == [0.5] * 4
 
 
-def test_an_event_and_five_seconds_are_progress(scene):
-    productive = stream(b"data: x\n\n", Lasts(5))
+def test_five_seconds_are_progress_with_or_without_an_event(scene):
     short = stream(b"data: x\n\n", Lasts(4.9))
-    silent = stream(Lasts(59))
-    patient = stream(Lasts(60))
-    played = scene.play([short, productive, short, silent, patient, Reply(204)])
-    assert played.trace.waits == [0.5, 0.5, 1, 2, 0.5]
+    silent = stream(Lasts(5))
+    cut = stream(Lasts(5), reset())
+    played = scene.play([short, short, silent, short, short, cut, Reply(204)])
+    assert played.trace.waits == [0.5, 1, 0.5, 1, 2, 0.5]
+
+
+@pytest.mark.parametrize("seconds", [15, 30, 55])
+def test_a_quiet_feed_that_a_proxy_cuts_is_away_for_a_second_each_time(scene, seconds):
+    quiet = stream(b": beat\n\n", Lasts(seconds))
+    assert scene.play([*[quiet] * 6, Reply(204)]).trace.waits == [0.5] * 6
+
+
+def test_a_connection_that_lasted_less_than_the_servers_retry_is_no_progress(scene):
+    def lasting(seconds):
+        return stream(b"retry: 8000\n", Lasts(seconds))
+
+    played = scene.play([lasting(7.9), lasting(7.9), lasting(8), Reply(204)])
+    assert played.trace.waits == [8, 16, 8]
+
+
+def test_a_feed_that_is_polled_at_the_pace_it_asks_for_makes_progress(scene):
+    one_a_response = stream(b"retry: 200\ndata: x\n\n")
+    played = scene.play([*[one_a_response] * 9, Reply(204)])
+    assert played.trace.waits == [0.2] * 9
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        stream(b"retry: 200\n: no event\n\n"),  # no event
+        stream(b"retry: 200\ndata: x\n\n", reset()),  # no clean end
+    ],
+)
+def test_a_pace_asked_for_is_no_progress_by_itself(scene, answer):
+    played = scene.play([answer, answer, answer, Reply(204)])
+    assert played.trace.waits == [0.2, 0.4, 0.8]
+
+
+def test_an_event_and_a_clean_end_without_a_retry_are_no_progress(scene):
+    answer = stream(b"data: x\n\n")
+    assert scene.play([*[answer] * 3, Reply(204)]).trace.waits == [0.5, 1, 2]
 
 
 def test_the_servers_retry_is_never_undercut_and_stays(scene):

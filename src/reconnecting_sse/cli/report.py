@@ -58,7 +58,7 @@ class AttemptLines:
     """A structlog processor: a failed attempt's two facts become one line."""
 
     def __init__(self) -> None:
-        self._failure = ""
+        self._failure = self._lost = ""
         self._last_event_id = ""
         self._was_open = False
 
@@ -70,11 +70,16 @@ class AttemptLines:
                 self._last_event_id = facts["last_event_id"]
             case "stream.dropped":
                 self._failure = facts.get("error", facts["cause"])
+                self._lost = _lost(facts)
             case "stream.waiting":
                 wait = f"next attempt in {facts['delay']:.1f} s"
-                return _timed(f"{self._failure} [{wait}]")
+                return _timed(
+                    f"{self._failure}{self._lost and f'; {self._lost}'} [{wait}]"
+                )
             case "stream.open":
                 return self._opened()
+            case "stream.closed" if facts["reason"] != "closed" and _lost(facts):
+                return _timed(_lost(facts))
         raise structlog.DropEvent
 
     def _opened(self) -> str:
@@ -84,6 +89,12 @@ class AttemptLines:
             raise structlog.DropEvent
         where = f", after id={self._last_event_id}" * bool(self._last_event_id)
         return _timed(f"connected{again}{where}")
+
+
+def _lost(facts: Facts) -> str:
+    count = facts.get("unfinished_bytes", 0)
+    lost = counted(count, "byte")
+    return f"{lost} of an unfinished event discarded" if count else ""
 
 
 def _timed(text: str) -> str:

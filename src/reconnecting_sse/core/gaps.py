@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.notices import Notices
 
 UNSENDABLE = "the last event ID has a control character: no header can carry it"
+PASSED_OVER = "an event larger than max_event_bytes was passed over"
 ELSEWHERE = "the response resumes at another position than the one asked for"
 
 

@@ -22,8 +22,8 @@ class Lifecycle:
 
     def keywords(self) -> dict[str, Any]:
         """The fields that say something."""
-        shown = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: value for name, value in shown if value is not None}
+        values = ((f, getattr(self, f.name)) for f in fields(self))
+        return {f.name: value for f, value in values if value != f.default}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,17 @@ class Opened(Lifecycle):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped(Lifecycle):
-    """A connection, or the attempt to make one, came to an end; another follows."""
+    """A connection, or the attempt to make one, came to an end; another follows.
+
+    Attributes:
+        unfinished_bytes: How many bytes of an unfinished event were discarded with it.
+    """
 
     name: ClassVar[str] = "stream.dropped"
     cause: str
     error: str | None = None
     status: int | None = None
+    unfinished_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +113,13 @@ class Gap(Lifecycle):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(Lifecycle):
-    """The subscription is over."""
+    """The subscription is over.
+
+    Attributes:
+        unfinished_bytes: As those of ``Dropped``.
+    """
 
     name: ClassVar[str] = "stream.closed"
     reason: str
     error: str | None = None
+    unfinished_bytes: int = 0

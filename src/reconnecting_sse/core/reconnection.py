@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 
 _ASKED_FOR_AGAIN = frozenset({425, 429, 503})
 
-PROGRESS_WITH_EVENTS = 5.0
-"""Seconds after which a connection that delivered an event counts as progress."""
-
-PROGRESS_WITHOUT_EVENTS = 60.0
-"""Seconds after which any open connection counts as progress."""
+PROGRESS = 5.0
+"""Seconds, and the reconnection time, that an open connection lasts as progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +124,39 @@ class Reconnection:
             connection.cursor, connection.has_moved = last_event_id, True
             self._received_id = last_event_id
 
-    def rate(self, now: float, last_event_id: str) -> None:
-        """A connection is over: progress, and only progress, begins a new streak."""
+    def rate(
+        self,
+        now: float,
+        last_event_id: str,
+        retry_ms: int | None,
+        *,
+        is_clean: bool = False,
+    ) -> None:
+        """A connection is over: progress, and only progress, begins a new streak.
+
+        Args:
+            now: When it was over.
+            last_event_id: The cursor then.
+            retry_ms: The server's ``retry`` in force.
+            is_clean: Whether it came to its proper end.
+        """
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        lasted = now - connection.opened_at
+        enough = max(PROGRESS, self._policy.reconnection_time(retry_ms))
+        is_polled = is_clean and retry_ms is not None  # at the pace it asks for
         if (
             connection.has_moved
             or last_event_id != connection.cursor
-            or (connection.events and lasted >= PROGRESS_WITH_EVENTS)
-            or lasted >= PROGRESS_WITHOUT_EVENTS
+            or now - connection.opened_at >= enough
+            or (is_polled and connection.events)
         ):
             self._streak = _Streak(since=now)
 
     def decide(self, end: End, last_event_id: str) -> Wait | StreamError | None:
         """What follows an end: a wait, an error to raise, or None: the proper end."""
-        self.rate(end.now, last_event_id)
+        is_clean = isinstance(end.error, StreamEnded)
+        self.rate(end.now, last_event_id, end.retry_ms, is_clean=is_clean)
         streak = self._streak
         assert streak is not None
         streak.ends += 1

@@ -57,6 +57,7 @@ class _Effects(Generic[_Body]):
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
         self.tell: Callable[[Lifecycle], None] = attempts.tell
+        self.hear: Callable[[str], None] = attempts.hear
         self.response: httpxr.Response | None = None
 
     @property
