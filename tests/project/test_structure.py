@@ -256,3 +256,11 @@ def test_the_version_is_told_once_for_the_changelog() -> None:
     version = re.search(r'^version = "(.+)"$', project, re.MULTILINE)
     assert version is not None
     assert f"## [{version[1]}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_each_release_has_each_kind_of_change_once() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    for release in text.split("\n## ")[1:]:
+        kinds = re.findall(r"\n\n### (\w+)\n\n", release)
+        assert kinds == sorted(set(kinds))  # as it happens, that is their order
+        assert len(kinds) == release.count("###")
