@@ -62,6 +62,12 @@ class EventSource(httpxr.sse.EventSource):
         is_lines = answer_of(response).content_type in LINES
         self._documents = JSONDocuments("line" if is_lines else "event")
 
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        return self.iter_sse()
+
+    def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+        return self.aiter_sse()
+
     def iter_sse(self) -> Iterator[ServerSentEvent]:
         """The events, in order, each before the next byte is waited for.
 

@@ -59,8 +59,9 @@ if TYPE_CHECKING:
 class ReconnectingEventSource:
     """A subscription: the events of a stream, across every way it can fail.
 
-    Nothing happens until it is iterated, by ``iter_sse()`` with an ``httpxr.Client``
-    or by ``aiter_sse()`` with an ``httpxr.AsyncClient``. Events come in order, each
+    Nothing happens until it is iterated, by ``for`` or ``iter_sse()`` with an
+    ``httpxr.Client``, by ``async for`` or ``aiter_sse()`` with an
+    ``httpxr.AsyncClient``. Events come in order, each
     once per connection; after a drop the request is sent again with the
     ``Last-Event-ID`` of the last event that the caller was handed.
 
@@ -201,6 +202,12 @@ class ReconnectingEventSource:
 
     # ------------------------------------------------------------------ iterating
 
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        return self.iter_sse()
+
+    def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+        return self.aiter_sse()
+
     def iter_sse(self) -> Iterator[ServerSentEvent]:
         """The events; iterating again, or another iterator, goes on after the last.
 
@@ -209,12 +216,12 @@ class ReconnectingEventSource:
             SSEError: When iterated: the subscription is over, and why.
             RuntimeError: When iterated: another thread is reading already.
         """
-        self._check_face(is_async=False, instead="aiter_sse")
+        self._check_face(is_async=False, instead="async for, or aiter_sse()")
         return Events(self._subscription)
 
     def aiter_sse(self) -> AsyncIterator[ServerSentEvent]:
         """As ``iter_sse``, on the async face."""
-        self._check_face(is_async=True, instead="iter_sse")
+        self._check_face(is_async=True, instead="for, or iter_sse()")
         return AsyncEvents(self._subscription)
 
     def iter_json(self) -> Iterator[Any]:
@@ -223,18 +230,18 @@ class ReconnectingEventSource:
         Raises:
             json.JSONDecodeError: When iterated: data is not JSON; it says which.
         """
-        self._check_face(is_async=False, instead="aiter_json")
+        self._check_face(is_async=False, instead="aiter_json()")
         return JSONIterator(Events(self._subscription), self._documents)
 
     def aiter_json(self) -> AsyncIterator[Any]:
         """As ``iter_json``, on the async face."""
-        self._check_face(is_async=True, instead="iter_json")
+        self._check_face(is_async=True, instead="iter_json()")
         return AsyncJSONIterator(AsyncEvents(self._subscription), self._documents)
 
     def _check_face(self, *, is_async: bool, instead: str) -> None:
         if self._is_async is not is_async:
             kind = "AsyncClient" if self._is_async else "Client"
-            raise TypeError(f"the client is an httpxr.{kind}: use {instead}()")
+            raise TypeError(f"the client is an httpxr.{kind}: use {instead}")
 
     # ------------------------------------------------------------------ stopping
 
