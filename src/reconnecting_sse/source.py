@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,8 @@ from reconnecting_sse.core.documents import (
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
-from reconnecting_sse.exchange.client import Transports, is_async
+from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
+from reconnecting_sse.exchange.hop import check
 from reconnecting_sse.exchange.request import INHERIT
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
@@ -110,8 +112,11 @@ class ReconnectingEventSource:
     Raises:
         TypeError: The client is no httpxr client, ``policy`` came together with a
             strategy, the body cannot be sent twice, or a keyword is of a wrong type.
+        RuntimeError: The client was closed.
         ValueError: The last event ID is one that no event can have, or was given twice
             with different values; or a keyword's value has no meaning.
+        httpxr.InvalidURL: The URL is none that one can ask for; it is a ``ValueError``.
+        httpxr.LocalProtocolError: The method, or a header, would break the request.
     """
 
     def __init__(
@@ -166,6 +171,9 @@ class ReconnectingEventSource:
             auth=auth,
             follow_redirects=follow_redirects,
         )
+        transports, settings = Transports(client), ClientSettings.of(client)
+        asked = replace(request, position="")  # the ID is checked by itself
+        check(asked, settings, transports, is_async=self._is_async)
         gaps = gap_watch(on_gap)
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)
         self._session = StreamSession(
@@ -183,7 +191,7 @@ class ReconnectingEventSource:
         signal = AbortSignal()
         attempts = Attempts(
             client=client,
-            transports=Transports(client),
+            transports=transports,
             request=request,
             prepare=prepare,
             url=self._url,
