@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,8 @@ from reconnecting_sse.core.documents import (
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
-from reconnecting_sse.exchange.client import Transports, is_async
+from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
+from reconnecting_sse.exchange.hop import check
 from reconnecting_sse.exchange.request import INHERIT
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
@@ -60,8 +62,9 @@ if TYPE_CHECKING:
 class ReconnectingEventSource:
     """A subscription: the events of a stream, across every way it can fail.
 
-    Nothing happens until it is iterated, by ``iter_sse()`` with an ``httpxr.Client``
-    or by ``aiter_sse()`` with an ``httpxr.AsyncClient``. Events come in order, each
+    Nothing happens until it is iterated, by ``for`` or ``iter_sse()`` with an
+    ``httpxr.Client``, by ``async for`` or ``aiter_sse()`` with an
+    ``httpxr.AsyncClient``. Events come in order, each
     once per connection; after a drop the request is sent again with the
     ``Last-Event-ID`` of the last event that the caller was handed.
 
@@ -113,8 +116,11 @@ class ReconnectingEventSource:
     Raises:
         TypeError: The client is no httpxr client, ``policy`` came together with a
             strategy, the body cannot be sent twice, or a keyword is of a wrong type.
+        RuntimeError: The client was closed.
         ValueError: The last event ID is one that no event can have, or was given twice
             with different values; or a keyword's value has no meaning.
+        httpxr.InvalidURL: The URL is none that one can ask for; it is a ``ValueError``.
+        httpxr.LocalProtocolError: The method, or a header, would break the request.
     """
 
     def __init__(
@@ -170,6 +176,9 @@ class ReconnectingEventSource:
             auth=auth,
             follow_redirects=follow_redirects,
         )
+        transports, settings = Transports(client), ClientSettings.of(client)
+        asked = replace(request, position="")  # the ID is checked by itself
+        check(asked, settings, transports, is_async=self._is_async)
         gaps = gap_watch(on_gap)
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)
         self._session = StreamSession(
@@ -188,7 +197,7 @@ class ReconnectingEventSource:
         signal = AbortSignal()
         attempts = Attempts(
             client=client,
-            transports=Transports(client),
+            transports=transports,
             request=request,
             prepare=prepare,
             url=self._url,
@@ -208,6 +217,12 @@ class ReconnectingEventSource:
 
     # ------------------------------------------------------------------ iterating
 
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        return self.iter_sse()
+
+    def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+        return self.aiter_sse()
+
     def iter_sse(self) -> Iterator[ServerSentEvent]:
         """The events; iterating again, or another iterator, goes on after the last.
 
@@ -216,12 +231,12 @@ class ReconnectingEventSource:
             SSEError: When iterated: the subscription is over, and why.
             RuntimeError: When iterated: another thread is reading already.
         """
-        self._check_face(is_async=False, instead="aiter_sse")
+        self._check_face(is_async=False, instead="async for, or aiter_sse()")
         return Events(self._subscription)
 
     def aiter_sse(self) -> AsyncIterator[ServerSentEvent]:
         """As ``iter_sse``, on the async face."""
-        self._check_face(is_async=True, instead="iter_sse")
+        self._check_face(is_async=True, instead="for, or iter_sse()")
         return AsyncEvents(self._subscription)
 
     def iter_json(self) -> Iterator[Any]:
@@ -230,18 +245,18 @@ class ReconnectingEventSource:
         Raises:
             json.JSONDecodeError: When iterated: data is not JSON; it says which.
         """
-        self._check_face(is_async=False, instead="aiter_json")
+        self._check_face(is_async=False, instead="aiter_json()")
         return JSONIterator(Events(self._subscription), self._documents)
 
     def aiter_json(self) -> AsyncIterator[Any]:
         """As ``iter_json``, on the async face."""
-        self._check_face(is_async=True, instead="iter_json")
+        self._check_face(is_async=True, instead="iter_json()")
         return AsyncJSONIterator(AsyncEvents(self._subscription), self._documents)
 
     def _check_face(self, *, is_async: bool, instead: str) -> None:
         if self._is_async is not is_async:
             kind = "AsyncClient" if self._is_async else "Client"
-            raise TypeError(f"the client is an httpxr.{kind}: use {instead}()")
+            raise TypeError(f"the client is an httpxr.{kind}: use {instead}")
 
     # ------------------------------------------------------------------ stopping
 

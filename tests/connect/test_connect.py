@@ -103,6 +103,19 @@ def test_breaking_out_and_iterating_again_loses_nothing(face):
         assert connected.data() == []
 
 
+def test_a_source_is_an_iterable_itself():
+    body = [EVENTS.encode()]
+    response = httpxr.Response(200, headers=dict(SSE), stream=FakeStream(body))
+    assert [event.data for event in EventSource(response)] == ["1", "2", "3"]
+
+    async def scenario():
+        stream = FakeStream(body)
+        response = httpxr.Response(200, headers=dict(SSE), stream=stream)
+        return [event.data async for event in EventSource(response)]
+
+    assert asyncio.run(scenario()) == ["1", "2", "3"]
+
+
 @on_both_faces
 def test_an_unfinished_event_at_the_end_is_dropped(face):
     with face.streamed(Answer(body="data: 1\n\ndata: 2\n")) as connected:

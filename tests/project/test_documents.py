@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import shlex
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 import pytest
@@ -133,6 +134,19 @@ def test_the_reference_states_every_keyword_and_its_default(documented: type) ->
     parameters = inspect.signature(documented).parameters.values()
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     assert stated == {p.name: repr(p.default) for p in keywords}
+
+
+def test_the_reference_states_every_fact_and_its_fields() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\S+)` \| (.+) \|$", section(API, "Lifecycle"), re.MULTILINE
+    )
+    stated = {(name, event): re.findall(r"\w+", fields) for name, event, fields in rows}
+    assert stated == {
+        (fact.__name__, fact.name): [
+            field.name for field in dataclasses.fields(fact) if field.name != "url"
+        ]
+        for fact in get_args(reconnecting_sse.Lifecycle)
+    }
 
 
 def test_the_reference_has_every_public_name() -> None:

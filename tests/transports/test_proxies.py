@@ -620,6 +620,8 @@ def test_no_credential_is_shown():
         ("socks4://user:hush@h", "not socks4://"),
         ("http://", "is invalid|no host"),
         ("http://user:hush@", "is invalid|no host"),
+        ("http://user:hush@no host", "is invalid.*no host has"),
+        ("socks5://user:hush@h:0", "is invalid.*port 0"),
         ("http://user:hush@h:port", "invalid"),
         (httpxr.Proxy("http://h", headers={"X-A": "hush\r\nB: c"}), "X-A|x-a"),
         ("socks5://user:" + "hush" * 100 + "@h", "255"),

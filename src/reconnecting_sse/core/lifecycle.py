@@ -6,14 +6,14 @@ Each is a frozen value; its ``name`` is the log event's, its fields are the keyw
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.errors import StreamError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
+class _Fact:
     """One fact; its fields are the log event's keywords."""
 
     name: ClassVar[str]
@@ -42,7 +42,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connecting(Lifecycle):
+class Connecting(_Fact):
     """An attempt begins."""
 
     name: ClassVar[str] = "stream.connecting"
@@ -52,7 +52,7 @@ class Connecting(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Lifecycle):
+class Opened(_Fact):
     """The server answered with an event stream."""
 
     name: ClassVar[str] = "stream.open"
@@ -60,7 +60,7 @@ class Opened(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped(Lifecycle):
+class Dropped(_Fact):
     """A connection, or the attempt to make one, came to an end; another follows.
 
     Attributes:
@@ -75,7 +75,7 @@ class Dropped(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting(Lifecycle):
+class Waiting(_Fact):
     """The next attempt is ``delay`` seconds away."""
 
     name: ClassVar[str] = "stream.waiting"
@@ -85,7 +85,7 @@ class Waiting(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered(Lifecycle):
+class Recovered(_Fact):
     """The stream is open again, ``downtime`` seconds after it was lost."""
 
     name: ClassVar[str] = "stream.recovered"
@@ -95,7 +95,7 @@ class Recovered(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap(Lifecycle):
+class Gap(_Fact):
     """Events may have been missed between what was asked for and what came.
 
     Attributes:
@@ -112,7 +112,7 @@ class Gap(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Lifecycle):
+class Closed(_Fact):
     """The subscription is over.
 
     Attributes:
@@ -123,3 +123,9 @@ class Closed(Lifecycle):
     reason: str
     error: str | None = None
     unfinished_bytes: int = 0
+
+
+Lifecycle: TypeAlias = (
+    Connecting | Opened | Dropped | Waiting | Recovered | Gap | Closed
+)
+"""Any of the facts; there are no others, so that a ``match`` can be exhaustive."""

@@ -27,7 +27,7 @@ from reconnecting_sse.exchange.runners import run, run_async
 from reconnecting_sse.subscription.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
@@ -57,7 +57,7 @@ class _Effects(Generic[_Body]):
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
         self.tell: Callable[[Lifecycle], None] = attempts.tell
-        self.hear: Callable[[str], None] = attempts.hear
+        self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
 
     @property
