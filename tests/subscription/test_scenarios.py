@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ssl
+from dataclasses import replace
 
 import httpxr
 import pytest
@@ -32,6 +33,8 @@ def scene(monkeypatch):
 A = b"id: 1\ndata: a\n\n"
 B = b"id: 2\ndata: b\n\n"
 C = b"id: 3\ndata: c\n\n"
+
+AGAIN = (lambda *_: False,) * 2
 
 
 def refused():
@@ -348,6 +351,52 @@ def test_a_cut_is_no_clean_end_even_where_that_would_finish(scene):
     assert played.trace.events == ["a", "b"]
 
 
+def is_b(event):
+    return event.data == "b"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "POST"},
+        {"method": "patch"},
+        {"method": "POST", "resend": True},
+        {"method": "POST", "retry": tenacity.retry_never},
+        {"method": "POST", "retry": tenacity.retry_always},  # it may not be sent again
+        {"prepare": lambda request, _: replace(request, method="POST")},
+    ],
+)
+def test_a_post_that_ends_before_until_was_met_is_not_whole(scene, options):
+    body = b"data: a\n\n"
+    played = scene.play([stream(body)], *AGAIN, until=is_b, **options)
+    assert isinstance(played.error, StreamEnded)
+    assert "before until= accepted an event; if" in str(played.error)
+    assert 'on_end="finish"' in str(played.error)
+    assert (played.error.url, played.error.attempts) == ("http://feed.test/stream", 1)
+    assert played.trace.events == ["a"]
+    assert played.trace.lines[-1] == ("ended",)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "POST", "on_end": "finish"},
+        {"method": "GET", "on_end": "finish"},
+        {"method": "GET", "retry": tenacity.retry_never},
+        {"method": "POST", "until": None},
+        {"method": "POST", "until": lambda event: event.data == "a"},
+    ],
+)
+def test_a_clean_end_is_the_end_where_the_caller_says_so(scene, options):
+    played = scene.play([stream(b"data: a\n\n")], **{"until": is_b, **options})
+    assert played.error is None
+    assert played.trace.events == ["a"]
+
+
+def test_a_204_is_the_end_whatever_is_awaited(scene):
+    assert scene.play([Reply(204)], method="POST", until=is_b).error is None
+
+
 # ---------------------------------------------------------------- POST and PATCH
 
 
@@ -627,9 +676,6 @@ def test_the_standard_policy_never_gives_up_on_a_network(scene):
 
 
 # ---------------------------------------------------------------- interruptions
-
-
-AGAIN = (lambda *_: False,) * 2
 
 
 def test_an_exception_from_outside_drops_the_stream_and_is_no_clean_end(scene):

@@ -84,13 +84,22 @@ class Reconnection:
     """Decides whether and when the next attempt is made."""
 
     def __init__(
-        self, policy: ReconnectPolicy, *, method: str, on_end: str | None, resend: bool
+        self,
+        policy: ReconnectPolicy,
+        *,
+        method: str,
+        on_end: str | None,
+        resend: bool,
+        has_until: bool = False,
     ) -> None:
         self._policy = policy
         self._on_end = on_end
         self._resend = resend
+        self._method = method
         # What a clean end means while neither the caller nor his ``retry`` says so.
         self._finishes = not is_idempotent(method) and policy.retry is None
+        # The caller knows the end when he sees it, and it is no other.
+        self._awaits_until = has_until and on_end is None
         self._connection: _Connection | None = None
         self._streak: _Streak | None = None
         self._was_open = False
@@ -159,7 +168,7 @@ class Reconnection:
         state = self._state(end, streak)
         verdict = self._verdict(state, end)
         if verdict is Verdict.FINISH:
-            return None
+            return _too_early(end.error) if self._comes_too_early(end) else None
         if verdict is Verdict.RAISE:
             return end.error
         if verdict is Verdict.RETRY_SLOWLY:
@@ -194,6 +203,11 @@ class Reconnection:
         is_end = isinstance(end.error, StreamEnded) and self._on_end is None
         return Verdict.FINISH if is_end else Verdict.RAISE
 
+    def _comes_too_early(self, end: End) -> bool:
+        """Whether a clean end, which is the end, is not the one that was wanted."""
+        methods = (self._method, end.sent.method)
+        return self._awaits_until and not all(map(is_idempotent, methods))
+
     def may_resend(self, end: End) -> bool:
         """Whether sending the request again cannot do twice what was asked once."""
         sent = end.sent
@@ -202,6 +216,15 @@ class Reconnection:
         if self._received_id and is_sendable(self._received_id):
             return True
         return end.error.status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
+
+
+def _too_early(end: StreamError) -> StreamEnded:
+    return StreamEnded(
+        f"{end} before until= accepted an event; if that is its end all the same, pass"
+        ' on_end="finish"',
+        url=end.url,
+        attempts=end.attempts,
+    )
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:

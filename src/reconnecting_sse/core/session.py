@@ -79,6 +79,7 @@ class StreamSession:
         last_event_id: str = "",
         on_end: str | None = None,
         resend: bool = False,
+        has_until: bool = False,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         hears_comments: bool = False,
         passes_over: bool = False,
@@ -102,7 +103,7 @@ class StreamSession:
         self._adaptive = idle
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
-            policy, method=method, on_end=on_end, resend=resend
+            policy, method=method, on_end=on_end, resend=resend, has_until=has_until
         )
         self._decoder = EventStreamDecoder(last_event_id)
         self._events_handed_out = 0
