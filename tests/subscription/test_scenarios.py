@@ -22,6 +22,7 @@ from reconnecting_sse import (
     UnexpectedContentType,
     UnexpectedStatus,
 )
+from reconnecting_sse.transports.http1.faults import MalformedError
 from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
 
 
@@ -280,6 +281,29 @@ def test_failed_attempts_are_tried_again(scene, error):
     played = scene.play([error, stream(A), error, Reply(204)])
     assert played.trace.cursors == [None, None, "1", "1"]
     assert played.source.stats.reconnects["ConnectionFailed"] == 2
+
+
+def malformed():
+    error = httpxr.RemoteProtocolError("odd")
+    error.__cause__ = MalformedError("its header 'X Y' has a malformed name")
+    return error
+
+
+def test_a_malformed_answer_is_raised_the_second_time_running(scene):
+    played = scene.play([malformed(), refused(), malformed(), malformed()])
+    assert type(played.error) is ConnectionFailed
+    assert played.error.attempts == 4
+    assert len(played.trace.of("request")) == 4
+
+
+def test_a_malformed_answer_is_tried_again_once_a_stream_was_open(scene):
+    script = [stream(A), *[malformed() for _ in range(11)], stream(B), Reply(204)]
+    assert scene.play(script).trace.events == ["a", "b"]
+
+
+def test_a_retry_strategy_decides_about_malformed_answers_too(scene):
+    script = [*[malformed() for _ in range(4)], stream(A), Reply(204)]
+    assert scene.play(script, retry=tenacity.retry_always).trace.events == ["a"]
 
 
 @pytest.mark.parametrize(

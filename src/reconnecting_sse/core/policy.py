@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 UNEXPECTED_DELAYS = (300.0, 3600.0)
 """Seconds: the slow schedule of ``unexpected="retry"``, first and longest."""
 
+MALFORMED_ANSWERS = 2
+"""How many running say that no server of HTTP is there, if there never was one."""
+
 _TENACITYS = (retry_base, stop_base, wait_base)
 
 _TRY_AGAIN = frozenset({408, 425, 429})
@@ -149,6 +152,9 @@ class ReconnectPolicy:
                 return Verdict.RETRY
             is_clean = isinstance(error, StreamEnded)
             return Verdict.FINISH if is_clean else Verdict.RAISE
+        is_hopeless = state.malformed_answers >= MALFORMED_ANSWERS
+        if is_hopeless and not state.was_open:
+            return Verdict.RAISE
         return self._by_the_table(error, was_open=state.was_open)
 
     def _by_the_table(self, error: StreamError, *, was_open: bool) -> Verdict:

@@ -31,11 +31,13 @@ class Failure:
 
     Attributes:
         silent: The connection was given up for its silence.
+        malformed: What came is no answer, and will hardly be one the next time.
         sent: What was sent in vain; None where it had been answered with a stream.
     """
 
     error: StreamError
     silent: bool = False
+    malformed: bool = False
     sent: Sent | None = None
 
 
@@ -45,6 +47,7 @@ class End:
 
     Attributes:
         retry_after: Seconds that the answer's ``Retry-After`` asks for, or None.
+        malformed: As a ``Failure``'s.
     """
 
     error: StreamError
@@ -52,6 +55,7 @@ class End:
     retry_ms: int | None
     sent: Sent
     retry_after: float | None = None
+    malformed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class _Streak:
     since: float
     ends: int = 0
     unexpected: int = 0
+    malformed: int = 0  # running
     waited: float = 0.0
 
 
@@ -164,6 +169,7 @@ class Reconnection:
         streak = self._streak
         assert streak is not None
         streak.ends += 1
+        streak.malformed = streak.malformed + 1 if end.malformed else 0
         end.error.attempts = streak.ends
         state = self._state(end, streak)
         verdict = self._verdict(state, end)
@@ -193,6 +199,7 @@ class Reconnection:
             is_server_directed=end.retry_ms is not None,
             retry_after=end.retry_after,
             was_open=self._was_open,
+            malformed_answers=streak.malformed,
         )
 
     def _verdict(self, state: ReconnectState, end: End) -> Verdict:

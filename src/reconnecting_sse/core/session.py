@@ -157,7 +157,9 @@ class StreamSession:
             self._adaptive.expired()
         self._sent = failure.sent or self._sent
         error = self._overflow() or failure.error
-        self._lost(End(error, now, self.retry_ms, self._sent))
+        self._lost(
+            End(error, now, self.retry_ms, self._sent, malformed=failure.malformed)
+        )
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
