@@ -25,6 +25,7 @@ from reconnecting_sse.core.errors import (
     UnexpectedStatus,
 )
 from reconnecting_sse.core.strategies import (
+    FIRST_OPEN_ATTEMPTS,
     ask_strategy,
     doubled,
     retry_like_a_browser,
@@ -186,6 +187,20 @@ class ReconnectPolicy:
         """Whether ``stop`` ends the attempts now."""
         strategy = self.stop or stop_before_first_open
         return bool(ask_strategy("stop", strategy, state))
+
+    def outlook(self, state: ReconnectState) -> str:
+        """How long attempts go on while no stream was ever open, for a reader."""
+        if self.stop is not None:
+            is_endless = self.stop is stop_never
+            return "until it is closed" if is_endless else "until stop= says so"
+        left = FIRST_OPEN_ATTEMPTS - state.attempt_number
+        attempts = f"up to {left} more attempt{'s' * (left != 1)}"
+        if self.wait is not None:
+            return attempts
+        cap = max(self.max_delay, state.reconnection_time)
+        numbers = range(state.attempt_number, FIRST_OPEN_ATTEMPTS)
+        longest = sum(doubled(state.reconnection_time, n, cap) for n in numbers)
+        return f"{attempts}, with up to {longest:.0f} s of waits between them"
 
 
 def is_retryable(status: int | None) -> bool:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _ASKED_FOR_AGAIN = frozenset({425, 429, 503})
 
+FIRST_WARNING = 1.0
+"""Seconds from which on their doubling is a reason to warn again."""
+
 PROGRESS = 5.0
 """Seconds, and the reconnection time, that an open connection lasts as progress."""
 
@@ -60,10 +63,15 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Another attempt is due ``delay`` seconds after the ``attempt``-th end."""
+    """Another attempt is due ``delay`` seconds after the ``attempt``-th end.
+
+    Attributes:
+        goes_on: For how long there are attempts, where the caller is to be warned.
+    """
 
     delay: float
     attempt: int
+    goes_on: str | None = None
 
 
 @dataclass(slots=True)
@@ -109,6 +117,7 @@ class Reconnection:
         self._streak: _Streak | None = None
         self._was_open = False
         self._received_id = ""
+        self._warning_due = 0.0  # after so many seconds without a stream
 
     def attempting(self, now: float) -> int:
         """An attempt begins; its number since the last progress, from 1."""
@@ -186,7 +195,16 @@ class Reconnection:
         if self._policy.gives_up(state):
             return _exhausted(end.error)
         streak.waited += delay
-        return Wait(delay, streak.ends)
+        return Wait(delay, streak.ends, self._warning(state))
+
+    def _warning(self, state: ReconnectState) -> str | None:
+        """How long it goes on, where a wrong address would look like a hang."""
+        elapsed = state.seconds_since_start
+        assert elapsed is not None
+        if self._was_open or elapsed < self._warning_due:
+            return None
+        self._warning_due = 2 * max(elapsed, FIRST_WARNING)
+        return self._policy.outlook(state)
 
     def _state(self, end: End, streak: _Streak) -> ReconnectState:
         return ReconnectState(

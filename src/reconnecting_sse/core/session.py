@@ -304,7 +304,7 @@ class StreamSession:
         self.state = State.WAITING
         self.wake_at = end.now + wait.delay
         self.counters.reconnected(cause)
-        self.notices.failed(end.error, unfinished_bytes)
+        self.notices.failed(end.error, unfinished_bytes, wait.goes_on)
         self.notices.waiting(wait.delay, wait.attempt, cause)
 
     def _fail(self, error: BaseException) -> None:
