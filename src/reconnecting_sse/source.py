@@ -17,7 +17,7 @@ from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import Transports, is_async
-from reconnecting_sse.exchange.request import INHERIT
+from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
@@ -185,6 +185,7 @@ class ReconnectingEventSource:
             max_event_bytes=event_bytes_of(max_event_bytes),
             hears_comments=on_comment is not None,
             passes_over=passes_over(too_large),
+            resumes_by_query=isinstance(prepare, ResumeWithQuery),
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
         )

@@ -21,6 +21,7 @@ from reconnecting_sse import (
     StreamInterrupted,
     UnexpectedContentType,
     UnexpectedStatus,
+    resume_with_query,
 )
 from reconnecting_sse.transports.http1.faults import MalformedError
 from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
@@ -168,6 +169,49 @@ def test_an_id_that_no_header_can_carry_is_left_out_with_one_warning(scene):
     assert played.trace.cursors == [None, None, None, None]
     assert played.trace.logged.count("stream.gap") == 1
     assert played.trace.events == ["a", "a"]
+
+
+LONG = "x" * 8000
+
+
+def test_an_id_too_long_to_be_sent_is_left_out_with_one_warning(scene):
+    gaps = []
+    long = f"id: {LONG}\ndata: a\n\n".encode()
+    script = [stream(long), refused(), stream(B), Reply(204)]
+    played = scene.play(script, on_gap=gaps.append)
+    assert played.trace.cursors == [None, None, None, "2"]
+    assert played.trace.events == ["a", "b"]
+    assert played.trace.logged.count("stream.gap") == 1
+    assert "too long to be sent: it makes 8015 bytes" in gaps[0].reason
+    assert gaps[0].asked_for == LONG
+
+
+def test_the_callers_own_id_may_be_too_long_as_well(scene):
+    played = scene.play([stream(A), Reply(204)], last_event_id=LONG)
+    assert played.trace.cursors == [None, "1"]
+    assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_the_standard_policy_sends_an_id_of_any_length(scene):
+    script = [stream(f"id: {LONG}\ndata: a\n\n".encode()), Reply(204)]
+    played = scene.play(script, policy=ReconnectPolicy.standard())
+    assert played.trace.cursors == [None, LONG]
+    assert "stream.gap" not in played.trace.logged
+
+
+def test_an_id_too_long_for_the_query_it_is_resumed_by_is_left_out(scene):
+    stream_of = stream("id: {}\ndata: a\n\n".format("/" * 3000).encode())
+    by_query = resume_with_query("after")
+    played = scene.play([stream_of, Reply(204)], prepare=by_query)
+    assert played.trace.cursors == [None, None]
+    assert [line[2] for line in played.trace.of("request")] == ["/stream"] * 2
+    assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_an_id_too_long_to_be_sent_makes_no_post_resumable(scene):
+    body = f"id: {LONG}\ndata: a\n\n".encode()
+    played = scene.play([stream(body, reset()), stream(A)], method="POST")
+    assert isinstance(played.error, StreamInterrupted)
 
 
 def test_a_tab_in_an_id_travels(scene):

@@ -16,6 +16,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from reconnecting_sse.core.callers import CallersError, is_coroutine_function
+from reconnecting_sse.core.cursor import CARRIED_BYTES
 from reconnecting_sse.core.errors import (
     CertificateRejected,
     EventTooLarge,
@@ -133,6 +134,12 @@ class ReconnectPolicy:
             initial_delay=initial_delay,
             retry_bounds=(0.0, float("inf")),
         )
+
+    @property
+    def id_limit(self) -> float:
+        """How many bytes an ID may take in a request: a browser sends any."""
+        is_browser = self.retry is retry_like_a_browser
+        return math.inf if is_browser else CARRIED_BYTES
 
     def reconnection_time(self, retry_ms: int | None) -> float:
         """Seconds: the server's ``retry`` within the bounds, or our own base."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.cursor import is_sendable
 from reconnecting_sse.core.errors import ReconnectionExhausted, StreamEnded, StreamError
 from reconnecting_sse.core.policy import Verdict
 from reconnecting_sse.core.sent import Acted, is_idempotent
 from reconnecting_sse.core.strategies import ReconnectState
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.cursor import Carriage
     from reconnecting_sse.core.policy import ReconnectPolicy
     from reconnecting_sse.core.sent import Sent
 
@@ -103,11 +103,13 @@ class Reconnection:
         method: str,
         on_end: str | None,
         resend: bool,
-        has_until: bool = False,
+        has_until: bool,
+        carriage: Carriage,
     ) -> None:
         self._policy = policy
         self._on_end = on_end
         self._resend = resend
+        self._carriage = carriage
         self._method = method
         # What a clean end means while neither the caller nor his ``retry`` says so.
         self._finishes = not is_idempotent(method) and policy.retry is None
@@ -238,7 +240,7 @@ class Reconnection:
         sent = end.sent
         if self._resend or is_idempotent(sent.method) or sent.acted is Acted.NO:
             return True
-        if self._received_id and is_sendable(self._received_id):
+        if self._received_id and self._carriage.can_carry(self._received_id):
             return True
         return end.error.status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
 

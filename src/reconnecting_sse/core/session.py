@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.core.answer import refusal
+from reconnecting_sse.core.cursor import Carriage
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.errors import (
     EventTooLarge,
@@ -83,6 +84,7 @@ class StreamSession:
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         hears_comments: bool = False,
         passes_over: bool = False,
+        resumes_by_query: bool = False,
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
     ) -> None:
@@ -99,11 +101,17 @@ class StreamSession:
         self._hears_comments = hears_comments
         self._passes_over = passes_over
         self.is_mixed = hears_comments or passes_over
-        self._gaps = Gaps(self.notices, gap_headers)
+        carriage = Carriage(policy.id_limit, resumes_by_query)
+        self._gaps = Gaps(self.notices, gap_headers, carriage)
         self._adaptive = idle
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
-            policy, method=method, on_end=on_end, resend=resend, has_until=has_until
+            policy,
+            method=method,
+            on_end=on_end,
+            resend=resend,
+            has_until=has_until,
+            carriage=carriage,
         )
         self._decoder = EventStreamDecoder(last_event_id)
         self._events_handed_out = 0
