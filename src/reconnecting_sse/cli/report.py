@@ -62,10 +62,10 @@ class AttemptLines:
         self._last_event_id = ""
         self._was_open = False
 
-    def __call__(self, _logger: object, method: str, facts: Facts) -> str:
-        if method == "warning":
-            return _timed(f"warning: {facts['event']}: {facts['reason']}")
+    def __call__(self, _logger: object, _method: str, facts: Facts) -> str:
         match facts["event"]:
+            case "stream.gap":
+                return _timed(f"warning: {facts['event']}: {facts['reason']}")
             case "stream.connecting":
                 self._last_event_id = facts["last_event_id"]
             case "stream.dropped":

@@ -5,7 +5,7 @@
         ├── ConnectionFailed          no response: refused, DNS, TLS, timeout, not HTTP
         ├── CertificateRejected       the server's certificate was not accepted
         ├── StreamInterrupted         an open stream was cut, or fell silent
-        ├── StreamEnded               the server ended the stream cleanly
+        ├── StreamEnded               the server ended it cleanly, and too early
         ├── UnexpectedStatus          an answer that is not 200, nor one to try again
         ├── UnexpectedContentType     200, but not an event stream
         ├── EventTooLarge             one event exceeds ``max_event_bytes``
@@ -137,7 +137,10 @@ class StreamInterrupted(StreamError):
 
 
 class StreamEnded(StreamError):
-    """The server ended the stream cleanly; what ``retry`` strategies are told."""
+    """The server ended the stream cleanly: what ``retry`` strategies are told.
+
+    Raised where that came before ``until`` was met, and is not tried again.
+    """
 
 
 class UnexpectedStatus(StreamError):

@@ -19,6 +19,7 @@ from reconnecting_sse.core.errors import (
     redacted,
 )
 from reconnecting_sse.core.reconnection import Failure
+from reconnecting_sse.transports.http1.faults import MalformedError
 
 PERMANENT = (httpxr.UnsupportedProtocol, httpxr.LocalProtocolError)
 """Wire errors that say the request itself is wrong: another attempt cannot help."""
@@ -54,7 +55,7 @@ def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> F
     message = f"{redacted(url)}: {_described(error)}{hint}"
     failure = kind(message, url=url, status=status)
     failure.__cause__ = error
-    return Failure(failure)
+    return Failure(failure, malformed=cause_of(error, MalformedError) is not None)
 
 
 def was_never_sent(error: httpxr.HTTPError) -> bool:
