@@ -28,4 +28,5 @@ def test_every_control_character_but_tab_keeps_an_id_from_being_sent():
     unsendable = [chr(n) for n in range(0x100) if not is_sendable(f"a{chr(n)}b")]
     assert unsendable == [chr(n) for n in range(0x20) if chr(n) != "\t"] + ["\x7f"]
     assert is_sendable("")
+    assert not is_sendable(" \t")
     assert is_sendable("\u2028 🦊")

@@ -36,9 +36,17 @@ def checked_id(last_event_id: str) -> str:
 
 def is_sendable(last_event_id: str) -> bool:
     """Whether a header can carry the ID."""
+    return not hindrance(last_event_id)
+
+
+def hindrance(last_event_id: str) -> str:
+    """Why no header can carry the ID, or ``""``."""
     # Blanks around a value are not part of it: of these nothing would be left.
-    is_blank = bool(last_event_id) and not last_event_id.strip(" \t")
-    return not (is_blank or has_control(last_event_id))
+    if last_event_id and not last_event_id.strip(" \t"):
+        return "the last event ID is nothing but blanks: no header can carry it"
+    if has_control(last_event_id):
+        return "the last event ID has a control character: no header can carry it"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,13 @@ class ByHeader:
 
     def position_in(self, fields: Fields) -> str | None:
         """The position that somebody has written among the fields, or None."""
+        value = self.value_in(fields)
+        return None if value is None else header_text(value)
+
+    def value_in(self, fields: Fields) -> bytes | None:
+        """The same, as it travels."""
         given = named(fields, self.name)
-        return header_text(given[-1][1]) if given else None
+        return given[-1][1] if given else None
 
 
 LAST_EVENT_ID = ByHeader(b"Last-Event-ID")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.cursor import is_sendable
+from reconnecting_sse.core.cursor import hindrance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.core.notices import Notices
 
-UNSENDABLE = "the last event ID has a control character: no header can carry it"
 ELSEWHERE = "the response resumes at another position than the one asked for"
 
 
@@ -32,10 +31,11 @@ class Gaps:
 
     def asked_after(self, cursor: str) -> str:
         """What an attempt asks for: the cursor, unless it cannot be sent."""
-        self._asked_for = cursor if is_sendable(cursor) else ""
-        if cursor not in (self._asked_for, self._unsendable):
+        reason = hindrance(cursor)
+        self._asked_for = "" if reason else cursor
+        if reason and cursor != self._unsendable:
             self._unsendable = cursor
-            self._notices.gap(UNSENDABLE, cursor)
+            self._notices.gap(reason, cursor)
         return self._asked_for
 
     def answered(self, answer: Answer, cursor: str) -> None:
