@@ -51,7 +51,7 @@ TLS_TIMEOUT = (
     " does it speak TLS on this port?"
 )
 REJECTED = "HOST: its certificate was rejected (…); "
-TRUST_IT = REJECTED + "trust its authority with verify=, if this is the right server"
+TRUST_IT = REJECTED + "trust its authority with verify=, or correct the host name"
 RENEW_IT = REJECTED + "it has to be renewed there, unless the clock here is wrong"
 RESET = (
     "HOST broke off the connection instead of answering (…);"

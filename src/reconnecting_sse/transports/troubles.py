@@ -60,7 +60,7 @@ class Trouble(Enum):
     CERTIFICATE_AUTHORITY = (
         httpxr.ConnectError,
         "{where}: its certificate was rejected ({detail})",
-        "trust its authority with verify=, if this is the right server",
+        "trust its authority with verify=, or correct the host name",
     )
     TLS = (
         httpxr.ConnectError,
