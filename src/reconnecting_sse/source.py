@@ -20,6 +20,7 @@ from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.hop import check
 from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
+from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
@@ -292,6 +293,7 @@ class ReconnectingEventSource:
 
     async def __aenter__(self) -> Self:
         self._check_face(is_async=True, instead="with")
+        current_task()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -120,7 +120,7 @@ class WireErrors:
 
     def _not_connected(self, where: str, error: Exception) -> httpxr.TransportError:
         if _is_late(error):
-            return Trouble.CONNECT_TIMEOUT.within(where, self.timeouts.connect)
+            return self.way.late.within(where, self.timeouts.connect)
         return not_connected(where, error)
 
     def _not_answered(self, where: str, error: Exception) -> httpxr.TransportError:
