@@ -357,7 +357,9 @@ def texts(node):
 
 
 def test_no_keyword_of_the_librarys_is_ever_advised():
-    with_keywords = [text for text in messages() if KEYWORD.search(text)]
+    # Of what only other callers can have asked for, ``tail`` never speaks.
+    told_here = (text for text in messages() if "until= accepted" not in text)
+    with_keywords = [text for text in told_here if KEYWORD.search(text)]
     assert with_keywords
     for text in with_keywords:
         told = report.in_options(text)
