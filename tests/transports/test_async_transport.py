@@ -1379,7 +1379,7 @@ PROGRAM = """
     kept = []
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 10  # the machine may be busy
+        asyncio.get_running_loop().slow_callback_duration = 10
         request = httpxr.Request("GET", sys.argv[1])
         response = await AsyncStreamingTransport().handle_async_request(request)
         assert await response.stream.read()
