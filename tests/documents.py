@@ -28,6 +28,7 @@ SITE = "https://example.com"
 PREAMBLE = "<!-- runs before each block of this page -->"
 PATIENCE = 5.0
 SSE_HEADERS = [("Content-Type", "text/event-stream")]
+PLAIN_HEADERS = [("Content-Type", "text/plain")]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Site:
             "/busy": lambda _: Answer(503, headers=[], framing="length"),
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
+            "/plain": lambda _: Answer(headers=PLAIN_HEADERS, body="data: hello\n\n"),
             "/stopping": self._stopping,
             "/beating": self._beating,
             "/hub": self._hub,

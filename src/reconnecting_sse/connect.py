@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 import httpxr.sse
 
-from reconnecting_sse.core.answer import refusal
+from reconnecting_sse.core.answer import EVENTS, refusal
 from reconnecting_sse.core.callers import CallersError
 from reconnecting_sse.core.documents import (
     LINES,
@@ -26,7 +26,6 @@ from reconnecting_sse.exchange.client import ClientSettings, Transports, is_asyn
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import explain
 from reconnecting_sse.exchange.reading import (
-    EVENTS,
     EVENTS_OR_LINES,
     AsyncItems,
     Items,

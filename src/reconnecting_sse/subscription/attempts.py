@@ -32,6 +32,7 @@ class Attempts:
 
     Attributes:
         request: What to send, but for the last event ID.
+        content_types: What is read as events.
         prepare: Called before each attempt; gives the request to send in its place.
         timeout: What goes into the request's ``extensions["timeout"]``.
         listeners: Called with each fact, after it was logged.
@@ -40,6 +41,7 @@ class Attempts:
     client: Client
     transports: Transports
     request: StreamRequest
+    content_types: frozenset[str]
     prepare: Prepare | None
     url: str
     timeout: Mapping[str, float | None]
@@ -55,6 +57,7 @@ class Attempts:
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},
             is_async=is_async,
+            content_types=self.content_types,
             prepare=self.prepare and (lambda request: self.prepare(request, attempt)),
         )
 
@@ -67,7 +70,7 @@ class Attempts:
     def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
         """What an attempt's response means to the session."""
         answer = answer_of(exchanged.response, exchanged.refusal)
-        return replace(answer, sent=exchange.sent)
+        return replace(answer, sent=exchange.sent, wanted=self.content_types)
 
     def tell(self, fact: Lifecycle) -> None:
         """Log a fact, and tell whoever listens."""

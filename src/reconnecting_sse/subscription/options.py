@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.answer import ANY_TYPE
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
+from reconnecting_sse.core.media import essence_of
 from reconnecting_sse.core.policy import ReconnectPolicy
 from reconnecting_sse.exchange.request import fields_of, request_of
 from reconnecting_sse.subscription.checks import GapWatch
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.exchange.request import StreamRequest
@@ -102,6 +104,17 @@ def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
     return request_of(
         method, url, {**keywords, "headers": fields_of(keywords["headers"])}
     )
+
+
+def content_types_of(types: Collection[str]) -> frozenset[str]:
+    """The essences of what is to be read as events; ``ANY_TYPE`` for whatever comes."""
+    given = [types] if isinstance(types, str) else list(types)
+    essences = {t if t == ANY_TYPE else essence_of(t) for t in given}
+    if not given or "" in essences:
+        raise ValueError(
+            f'content_types= names media types, as "text/plain", or is "*": {types!r}'
+        )
+    return frozenset(essences)
 
 
 def end_of(on_end: _OnEnd) -> _OnEnd:

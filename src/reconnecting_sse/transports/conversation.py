@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.media import content_codings
 from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 from reconnecting_sse.transports.http1.faults import Fault
 from reconnecting_sse.transports.http1.framing import payload_of
@@ -46,13 +47,13 @@ class Answered:
     Attributes:
         inflow: What the connection brings from here on.
         first: The content that came along with the head.
-        is_decoded: Whether the content coding is undone.
+        coding: The content coding that is undone, or an empty string.
     """
 
     head: Head
     inflow: Inflow
     first: bytes
-    is_decoded: bool
+    coding: str
 
 
 class Conversation:
@@ -117,7 +118,7 @@ class Conversation:
     ) -> httpxr.Response:
         """What httpxr makes of it, its body not read yet."""
         head = answered.head
-        fields = without_coding(head.fields) if answered.is_decoded else head.fields
+        fields = without_coding(head.fields) if answered.coding else head.fields
         return httpxr.Response(
             head.status,
             headers=cast("Any", fields),  # bytes, too, whatever the stubs say
@@ -149,8 +150,8 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     payload = payload_of(head, method)
     if isinstance(payload, Fault):
         raise malformed(payload)
-    is_empty = isinstance(payload, Nothing)
-    decoder = None if is_empty else decoder_for(head.members(b"content-encoding"))
+    codings = content_codings(head.members(b"content-encoding"))
+    decoder = None if isinstance(payload, Nothing) else decoder_for(codings)
     inflow = Inflow(layers, payload, decoder)
     first = inflow.pass_on(reader.rest) if reader.rest and not payload.is_done else b""
-    return Answered(head, inflow, first, decoder is not None)
+    return Answered(head, inflow, first, ", ".join(codings) if decoder else "")
