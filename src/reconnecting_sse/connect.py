@@ -31,7 +31,7 @@ from reconnecting_sse.exchange.reading import (
     Items,
     Reader,
 )
-from reconnecting_sse.exchange.request import ACCEPT, request_of
+from reconnecting_sse.exchange.request import ACCEPT, UNCOMPRESSED, request_of
 from reconnecting_sse.exchange.runners import run, run_async
 from reconnecting_sse.transports.timeouts import Timeouts
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.exchange.calls import Exchanged, Steps
 
-_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"))
+_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"), UNCOMPRESSED)
 
 
 class EventSource(httpxr.sse.EventSource):

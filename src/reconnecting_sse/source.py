@@ -82,6 +82,8 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
+        compress: Offers what can be decoded, instead of ``Accept-Encoding: identity``:
+            for servers that flush what they compress.
         content_types: What is read as events, whatever its parameters; "*" is any
             type, or none.
         last_event_id: The ID to resume after on the first attempt.
@@ -132,6 +134,7 @@ class ReconnectingEventSource:
         cookies: Any = None,
         auth: Any = INHERIT,
         follow_redirects: bool = True,
+        compress: bool = False,
         content_types: Collection[str] = (EVENT_STREAM,),
         last_event_id: str | None = None,
         prepare: Prepare | None = None,
@@ -169,6 +172,7 @@ class ReconnectingEventSource:
             cookies=cookies,
             auth=auth,
             follow_redirects=follow_redirects,
+            compress=compress,
         )
         gaps = gap_watch(on_gap)
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)

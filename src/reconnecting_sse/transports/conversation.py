@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
@@ -76,11 +76,13 @@ class Conversation:
         wire: Wire,
     ) -> None:
         self._request = request
-        self._message = Message.of(request, route).with_body(content)
+        message = Message.of(request, route)
+        self._message = message.with_body(content)
         self._route = route
         self._way = Way(route, contexts)
         self.timeouts = Timeouts.of(request)
-        self.errors = WireErrors(self.timeouts, self._way, wire)
+        offered = ", ".join(message.offered)
+        self.errors = WireErrors(self.timeouts, self._way, wire, offered)
 
     def steps(self) -> AllSteps[Answered]:
         """Connect and ask; the final response, once its head is complete.
@@ -112,6 +114,10 @@ class Conversation:
             found = yield Resolve(route.host, route.port)
             target = str(found[0][4][0])
         yield from way.opened(target)
+
+    def errors_within(self, answered: Answered) -> WireErrors:
+        """What the answer's body may end with."""
+        return replace(self.errors, coding=answered.coding)
 
     def response(
         self, answered: Answered, body: LiveBody | AsyncLiveBody
