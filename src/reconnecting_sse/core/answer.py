@@ -31,8 +31,11 @@ ANY_TYPE = "*"
 
 _OK = 200
 _SHOWN = 80
+_TOO_LONG = (400, 413, 414, 431)  # what servers answer to an ID that is too long
 _CODINGS = frozenset({"deflate", "gzip", "x-gzip"})
 _OPTIONAL_CODINGS = frozenset({"br", "zstd"})
+
+_LONG_ID = 500  # bytes; the servers' limits begin at some thousands for all headers
 
 _SECONDS = re.compile(r"[0-9]+")  # RFC 9110, section 10.2.3: delay-seconds
 _MANY_DIGITS = 18
@@ -48,6 +51,7 @@ class Answer:
         refusal: Why a redirect was not followed, where one was not.
         sent: What was sent for it, where that is known.
         wanted: The content types that are read as events.
+        id_bytes: How long the ``Last-Event-ID`` was that was sent for it.
     """
 
     status: int
@@ -57,6 +61,7 @@ class Answer:
     url: str = ""
     sent: Sent | None = None
     wanted: frozenset[str] = EVENTS
+    id_bytes: int = 0
 
     def values(self, name: str) -> list[str]:
         """The values of all headers of that name, in order."""
@@ -125,7 +130,7 @@ def refusal(answer: Answer, url: str) -> StreamError:
     shown = redacted(url)
     if answer.status != _OK:
         kind: type[StreamError] = UnexpectedStatus
-        hint = answer.refusal or _hint(answer.status)
+        hint = answer.refusal or _hint(answer)
         message = f"{shown} answered {answer.status}: {hint}"
     else:
         kind = UnexpectedContentType
@@ -154,7 +159,7 @@ def mismatch(answer: Answer, wanted: frozenset[str]) -> str:
     expected = " or ".join(map(repr, sorted(wanted - LINES)))
     lines = " or lines of JSON" * (wanted >= LINES)
     is_ok = answer.status == _OK
-    hint = "is this the stream's URL?" if is_ok else _hint(answer.status)
+    hint = "is this the stream's URL?" if is_ok else _hint(answer)
     return f"with {got}, expected {expected}{lines}; {hint}"
 
 
@@ -168,11 +173,23 @@ def _undecodable(coding: str) -> str:
     )
 
 
-def _hint(status: int) -> str:
+def _hint(answer: Answer) -> str:
+    status = answer.status
+    if status in _TOO_LONG and (doubt := doubt_about_id(answer.id_bytes)):
+        return doubt
     if status in (401, 403, 407):
         return "are the credentials right, and still valid?"
     if status == 429:  # noqa: PLR2004
         return "the server asks for fewer requests"
     if status >= 500:  # noqa: PLR2004
         return "the server is in trouble"
+    if status == 431:  # noqa: PLR2004
+        return "the request's headers are too large for the server: cookies, a token?"
     return "expected 200; is this the stream's URL?"
+
+
+def doubt_about_id(size: int) -> str:
+    """What may be wrong with a ``Last-Event-ID`` of so many bytes, or ``""``."""
+    if size < _LONG_ID:
+        return ""
+    return f"the Last-Event-ID of {size} bytes may be too long for it, or for a proxy"

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
 from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.transports.host import flaw_of
+
+# Parsers of browsers, and httpxr's, take what follows for the host all the same.
+_NO_HOST = re.compile(r"\s*\w+:(?!//[^/?#\\])")
+
+
+class ImpossibleURL(httpxr.InvalidURL, ValueError):
+    """A URL that nobody can ever be asked for, whatever happens to the network."""
 
 
 def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
@@ -21,19 +30,19 @@ def authority_of(url: httpxr.URL) -> str:
 
 
 def with_base(text: str, base: httpxr.URL) -> str:
-    """A relative URL as it will be asked for; any other, or none, as it is."""
-    try:
-        return text if _parsed(text).scheme else str(_absolute(text, base))
-    except (ValueError, httpxr.InvalidURL):  # who asks for it is told
-        return text
+    """A relative URL as it will be asked for; any other as it is.
+
+    Raises:
+        ImpossibleURL: There is none to ask for.
+    """
+    return text if _parsed(text).scheme else str(_absolute(text, base))
 
 
 def url_of(text: str, base: httpxr.URL, *params: Any) -> httpxr.URL:
     """The absolute URL, with all these parameters after its own query.
 
     Raises:
-        ValueError: It is not an absolute http or https URL.
-        httpxr.InvalidURL: It is no URL at all.
+        ImpossibleURL: It is not an absolute http or https URL.
     """
     url = _absolute(text, base)
     for added in params:
@@ -48,11 +57,13 @@ def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
         # As in httpx: a relative URL goes below the base's path, a leading slash too.
         root = str(cast("Any", base).copy_with(query=None, fragment=None))
         url = _parsed(f"{root.rstrip('/')}/{text.lstrip('/')}")
-    if url.scheme not in DEFAULT_PORTS or not url.host:
-        raise ValueError(
+    if url.scheme not in DEFAULT_PORTS or not url.host or _NO_HOST.match(text):
+        raise ImpossibleURL(
             f"{redacted(text)!r} is not an absolute http or https URL;"
-            " write it as https://host/path, or give the client a base_url"
+            " write it as https://host/path, or give the client a base_url="
         )
+    if flaw := flaw_of(url):
+        raise ImpossibleURL(f"{redacted(text)!r} is no URL: {flaw}")
     return url
 
 
@@ -62,7 +73,9 @@ def _parsed(text: str) -> httpxr.URL:
     except httpxr.InvalidURL as error:
         # httpxr's message may quote the userinfo.
         reason = "" if "@" in text else f": {error}"
-        raise httpxr.InvalidURL(f"{redacted(text)!r} is no URL{reason}") from None
+        raise ImpossibleURL(f"{redacted(text)!r} is no URL{reason}") from None
+    except TypeError:  # a str that is no text, as it is
+        raise ImpossibleURL("the URL cannot be encoded as UTF-8") from None
 
 
 def _with_params(url: httpxr.URL, params: Any) -> httpxr.URL:

@@ -139,6 +139,13 @@ def event_bytes_of(value: int | None) -> int | None:
     raise ValueError(f"max_event_bytes= is a number of bytes, or None, not {value!r}")
 
 
+def passes_over(too_large: Literal["raise", "skip"]) -> bool:
+    """Whether an event that is too large is no error."""
+    if too_large not in ("raise", "skip"):
+        raise ValueError(f'too_large= is "raise" or "skip", not {too_large!r}')
+    return too_large == "skip"
+
+
 def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:
     """The policy as it was given, or of the strategies that were."""
     given = {name: s for name, s in strategies.items() if s is not None}

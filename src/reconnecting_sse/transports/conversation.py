@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
     from reconnecting_sse.transports.http1.head import Head
     from reconnecting_sse.transports.ways.route import Route
-    from reconnecting_sse.transports.ways.steps import AllSteps, Steps
+    from reconnecting_sse.transports.ways.steps import Address, AllSteps, Steps
     from reconnecting_sse.transports.ways.trust import Contexts
     from reconnecting_sse.transports.wire_errors import Wire
 
@@ -80,9 +80,9 @@ class Conversation:
         self._message = message.with_body(content)
         self._route = route
         self._way = Way(route, contexts)
-        self.timeouts = Timeouts.of(request)
+        self.timeouts: Timeouts = Timeouts.of(request)
         offered = ", ".join(message.offered)
-        self.errors = WireErrors(self.timeouts, self._way, wire, offered)
+        self.errors: WireErrors = WireErrors(self.timeouts, self._way, wire, offered)
 
     def steps(self) -> AllSteps[Answered]:
         """Connect and ask; the final response, once its head is complete.
@@ -104,16 +104,22 @@ class Conversation:
     def _connected(self) -> AllSteps[None]:
         route, way = self._route, self._way
         if route.uds is None:
-            addresses = yield Resolve(*route.address)
+            addresses = yield from self._resolved(*route.address)
         else:
             addresses = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", route.uds)]
+        way.late = Trouble.CONNECT_TIMEOUT
         yield Dial(addresses)
         target = route.host
         if route.proxy is not None and not route.proxy.resolves_names:
             way.hop = route.tunnel
-            found = yield Resolve(route.host, route.port)
+            found = yield from self._resolved(route.host, route.port)
             target = str(found[0][4][0])
         yield from way.opened(target)
+
+    def _resolved(self, host: str, port: int) -> AllSteps[list[Address]]:
+        self._way.late = Trouble.NAME_TIMEOUT
+        found: list[Address] = yield Resolve(host, port)
+        return found
 
     def errors_within(self, answered: Answered) -> WireErrors:
         """What the answer's body may end with."""

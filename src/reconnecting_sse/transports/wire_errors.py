@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import httpxr
 
 from reconnecting_sse.transports.codings.decoding import DecodingError
+from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.troubles import Trouble, not_connected, reason
 
 if TYPE_CHECKING:
@@ -64,20 +65,16 @@ class AnswerError(Exception):
 
 def malformed(fault: Fault) -> AnswerError:
     """The error for a head, or its framing, that is none."""
-    if fault.is_tls:
-        return AnswerError(Trouble.TLS_ANSWER)
-    return AnswerError(Trouble.NOT_HTTP, fault.message)
+    detail = "" if fault.is_tls else fault.message
+    trouble = Trouble.TLS_ANSWER if fault.is_tls else Trouble.NOT_HTTP
+    error = AnswerError(trouble, detail)
+    error.__cause__ = MalformedError(fault.message)
+    return error
 
 
-# ValueError: a host that the resolver or TLS will not take.
-OF_THE_WIRE = (
-    OSError,
-    ValueError,
-    DecodingError,
-    AnswerError,
-    ClosedError,
-    SilenceError,
-)
+OF_THE_WIRE = (OSError, DecodingError, AnswerError, ClosedError, SilenceError)
+# A host that the resolver or TLS will not take; later a ValueError is a stranger's.
+_OF_CONNECTING = (*OF_THE_WIRE, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +106,10 @@ class WireErrors:
     @contextmanager
     def mapped(self, stage: Stage) -> Iterator[None]:
         """Raise what the block raises as one of httpxr's errors."""
+        kinds = _OF_CONNECTING if stage is Stage.CONNECTING else OF_THE_WIRE
         try:
             yield
-        except OF_THE_WIRE as error:
+        except kinds as error:
             raise self.of(error, stage) from error
 
     def of(self, error: Exception, stage: Stage) -> httpxr.TransportError:
@@ -121,17 +119,15 @@ class WireErrors:
             is_connecting = stage is Stage.CONNECTING
             kind = httpxr.ConnectError if is_connecting else httpxr.ReadError
             return kind(f"the connection to {where} was closed by this program")
-        match stage:
-            case Stage.CONNECTING:
-                return self._not_connected(where, error)
-            case Stage.ANSWERING:
-                return self._not_answered(where, error)
-            case Stage.READING:
-                return self._not_read(where, error)
+        if stage is Stage.READING:
+            return self._not_read(where, error)
+        if stage is Stage.ANSWERING:
+            return self._not_answered(where, error)
+        return self._not_connected(where, error)
 
     def _not_connected(self, where: str, error: Exception) -> httpxr.TransportError:
         if _is_late(error):
-            return Trouble.CONNECT_TIMEOUT.within(where, self.timeouts.connect)
+            return self.way.late.within(where, self.timeouts.connect)
         return not_connected(where, error)
 
     def _not_answered(self, where: str, error: Exception) -> httpxr.TransportError:

@@ -28,7 +28,7 @@ class AsyncBody(AsyncLiveBody):
         conversation: Conversation,
         answered: Answered,
     ) -> None:
-        self.read_timeout = conversation.timeouts.read
+        self.read_timeout: float | None = conversation.timeouts.read
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first

@@ -35,7 +35,7 @@ class SyncBody(LiveBody):
         conversation: Conversation,
         answered: Answered,
     ) -> None:
-        self.read_timeout = conversation.timeouts.read
+        self.read_timeout: float | None = conversation.timeouts.read
         self._state = _State.OPEN
         self._wire = wire
         self._inflow = answered.inflow
