@@ -34,7 +34,7 @@ from reconnecting_sse.exchange.reading import (
     Reader,
 )
 from reconnecting_sse.exchange.request import ACCEPT, request_of
-from reconnecting_sse.exchange.runners import run, run_async
+from reconnecting_sse.exchange.runners import current_task, run, run_async
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def _connected(client: httpxr.Client, request: StreamRequest) -> Iterator[EventS
 async def _aconnected(
     client: httpxr.AsyncClient, request: StreamRequest
 ) -> AsyncIterator[EventSource]:
+    current_task()
     content: Any = request.body.get("content")
     if hasattr(content, "__aiter__"):
         gathered = b"".join([chunk async for chunk in content])

@@ -19,7 +19,8 @@ from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.hop import check
-from reconnecting_sse.exchange.request import INHERIT
+from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
+from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
@@ -96,7 +97,9 @@ class ReconnectingEventSource:
             "finish" for POST and PATCH.
         resend: Whether a POST or PATCH may be sent again although the server may have
             acted on it.
-        until: Ends the iteration after the first event that it accepts.
+        until: Ends the iteration after the first event that it accepts. The clean end
+            of a POST or PATCH before that is ``StreamEnded``, unless ``on_end`` says
+            what it is.
         connect_timeout: Seconds until the connection stands.
         header_timeout: Seconds from then until the response's headers are complete.
         idle_timeout: Seconds of silence after which the connection counts as lost;
@@ -188,9 +191,11 @@ class ReconnectingEventSource:
             last_event_id=initial_id(last_event_id, request, client),
             on_end=end_of(on_end),
             resend=resend,
+            has_until=until is not None,
             max_event_bytes=event_bytes_of(max_event_bytes),
             hears_comments=on_comment is not None,
             passes_over=passes_over(too_large),
+            resumes_by_query=isinstance(prepare, ResumeWithQuery),
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
         )
@@ -288,6 +293,7 @@ class ReconnectingEventSource:
 
     async def __aenter__(self) -> Self:
         self._check_face(is_async=True, instead="with")
+        current_task()
         return self
 
     async def __aexit__(self, *_: object) -> None:

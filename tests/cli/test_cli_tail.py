@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
+import datetime as dt
 import json
 import os
 import pty
@@ -16,6 +18,7 @@ import sys
 import threading
 from pathlib import Path
 from subprocess import PIPE
+from unittest import mock
 
 import click
 import pytest
@@ -280,7 +283,91 @@ def test_a_certificate_that_comes_through_a_proxy_may_be_the_proxys(monkeypatch)
     with ScriptedServer([], ssl_context=context) as server, HTTPProxy() as proxy:
         monkeypatch.setenv("https_proxy", proxy.address())
         rejected = run(server.url)
-    assert ", or the proxy before it: its certificate was rejected" in rejected.stderr
+        behind = f"behind the proxy 127.0.0.1:{proxy.port}"
+    assert f"{behind}: its certificate was rejected" in rejected.stderr
+
+
+def test_an_expired_certificate_is_not_to_be_trusted(tmp_path):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    last_year = dt.datetime.now(dt.UTC) - dt.timedelta(days=365)
+    authority.issue_cert("127.0.0.1", not_after=last_year).configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    with ScriptedServer([], ssl_context=context) as server:
+        rejected = run("--cacert", str(file), server.url)
+    assert "it has to be renewed there" in rejected.stderr
+    assert "trust" not in rejected.stderr
+
+
+def test_what_there_is_no_option_for_is_not_advised():
+    limit = "max_event_bytes="
+    with (
+        mock.patch.object(tail, "ReconnectingEventSource", small_events),
+        ScriptedServer([events("data: " + "x" * 100 + "\n\n")]) as server,
+    ):
+        result = run(server.url)
+    assert result.stderr.endswith("one event is larger than 50 bytes\n")
+    assert limit not in result.stderr
+
+
+def small_events(*args, **keywords):
+    return ReconnectingEventSource(*args, **keywords, max_event_bytes=50)
+
+
+# They speak to who gives the keywords, or of clients that the program has not.
+OF_A_CALLER = {
+    "core.policy",
+    "exchange.auth",
+    "exchange.client",
+    "exchange.exchange",
+    "exchange.failures",
+    "exchange.hop",
+    "subscription.checks",
+    "subscription.log",
+    "subscription.options",
+    "transports.settings",
+    "transports.ways.trust",
+}
+LIBRARY = ("core", "exchange", "subscription", "transports")
+KEYWORD = re.compile(r"\b[a-z_]{4,}=(?!\*)")
+
+
+def messages():
+    """What the library may say, values left out."""
+    package = Path(report.__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        module = ".".join(path.relative_to(package).with_suffix("").parts)
+        if module.startswith(LIBRARY) and module not in OF_A_CALLER:
+            yield from texts(ast.parse(path.read_text("utf-8")))
+
+
+def texts(node):
+    match node:
+        case ast.Expr(ast.Constant()):  # a docstring
+            return
+        case ast.JoinedStr(parts):
+            yield "".join(
+                p.value if isinstance(p, ast.Constant) else "…" for p in parts
+            )
+        case ast.Constant(str(text)):
+            yield text
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from texts(child)
+
+
+def test_no_keyword_of_the_librarys_is_ever_advised():
+    with_keywords = [text for text in messages() if KEYWORD.search(text)]
+    assert with_keywords
+    for text in with_keywords:
+        told = report.in_options(text)
+        assert told
+        assert not KEYWORD.search(told), text
+
+
+def test_the_log_says_it_in_options_too(capsys):
+    report.everything().info("stream.dropped", error="no; trust it with verify=", n=1)
+    assert "error='no; trust it with --cacert FILE' n=1" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------ what it says

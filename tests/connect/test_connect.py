@@ -122,6 +122,16 @@ def test_an_unfinished_event_at_the_end_is_dropped(face):
         assert connected.data() == ["1"]
 
 
+@on_both_faces
+def test_a_refusal_right_after_a_long_id_says_that_it_may_be_that(face):
+    headers = {"Last-Event-ID": "7" * 5000}
+    page = Answer(400, headers=[("Content-Type", "text/html")], framing="length")
+    with face.streamed(page, headers=headers) as connected:
+        with pytest.raises(UnexpectedContentType) as caught:
+            connected.data()
+        assert "Last-Event-ID of 5000 bytes may be too long" in str(caught.value)
+
+
 # ------------------------------------------------------------------ wrong faces
 
 

@@ -157,6 +157,7 @@ def test_without_a_date_of_its_own_it_is_relative_to_the_wall_clock(date):
         (407, "credentials"),
         (404, "expected 200; is this the stream's URL?"),
         (429, "fewer requests"),
+        (431, "headers are too large for the server"),
         (500, "in trouble"),
         (599, "in trouble"),
         (206, "expected 200"),

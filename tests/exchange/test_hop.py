@@ -108,7 +108,7 @@ IMPOSSIBLE = {
     "http://?q": "not an absolute",
     "ftp://h/": "not an absolute",
     "ws://h/": "not an absolute",
-    "mailto:me@h.test": "not an absolute",
+    "mailto:me@h.test": "'mailto:me@h.test' is not an absolute",
     "localhost:8000/feed": "not an absolute",
     "h.test/feed": "not an absolute",
     "/feed": "not an absolute",

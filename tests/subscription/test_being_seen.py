@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpxr
 import pytest
 
-from reconnecting_sse import GapWatch, lifecycle
+from reconnecting_sse import GapWatch, ReconnectPolicy, lifecycle
 from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
 
 A = b"id: 1\ndata: a\n\n"
@@ -68,6 +68,74 @@ def test_the_names_levels_and_keys_of_the_log_are_these(monkeypatch):
         ("warning", "stream.gap", "url", "reason", "asked_for"),
         ("info", "stream.closed", "url", "reason", "error"),
     ]
+
+
+class Leveled:
+    """A logger that keeps the levels, too."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __getattr__(self, level):
+        return lambda name, **keys: self.lines.append((level, name, keys))
+
+    @property
+    def warnings(self):
+        return [keys for level, _, keys in self.lines if level == "warning"]
+
+
+def refused(_=None):
+    return httpxr.ConnectError("could not connect to feed.test:80; is it right?")
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_what_never_opens_is_warned_of_at_once_and_whenever_the_time_doubles(
+    monkeypatch, face
+):
+    script = [*map(refused, range(9)), stream(A), refused(), Reply(204)]
+    logger = Leveled()
+    played = Played(monkeypatch, face, script, "GET", {"logger": logger}).consume()
+    assert played.error is None
+    told = [
+        (keys["attempt"] if name == "stream.waiting" else level)
+        for level, name, keys in logger.lines
+        if name in ("stream.dropped", "stream.waiting")
+    ]
+    # The waits are 0.5, 1, 2, 4, 8, 15, 15, 15 s: the failures come at 0, 0.5, 1.5,
+    # 3.5, 7.5, 15.5, 30.5, 45.5, 60.5 s.
+    assert told[:18] == [
+        *("warning", 1, "info", 2, "info", 3, "warning", 4, "warning", 5),
+        *("warning", 6, "info", 7, "warning", 8, "info", 9),
+    ]
+    assert "warning" not in told[18:]
+    first, *_, last = logger.warnings
+    assert first == {
+        "url": "http://feed.test/stream",
+        "cause": "ConnectionFailed",
+        "error": "http://feed.test/stream: ConnectError: could not connect to"
+        " feed.test:80; is it right?",
+        "goes_on": "up to 9 more attempts, with up to 151 s of waits between them",
+    }
+    assert last["goes_on"].startswith("up to 2 more attempts")
+
+
+@pytest.mark.parametrize(
+    ("options", "outlook"),
+    [
+        ({"wait": lambda _: 1}, "up to 9 more attempts"),
+        ({"stop": lambda _: False}, "until stop= says so"),
+        ({"policy": ReconnectPolicy.standard()}, "until it is closed"),
+    ],
+)
+def test_a_warning_says_how_long_attempts_go_on(monkeypatch, options, outlook):
+    logger = Leveled()
+    script = [Reply(503), Reply(204)]
+    options = {"logger": logger, "retry": lambda _: True, **options}
+    if "policy" in options:
+        del options["retry"]
+        script[0] = refused()
+    Played(monkeypatch, "sync", script, "GET", options).consume()
+    assert [keys["goes_on"] for keys in logger.warnings] == [outlook]
 
 
 def test_lifecycle_facts_are_the_logs_own_typed_and_after_it(scene):

@@ -8,7 +8,7 @@ import httpxr
 import pytest
 import tenacity
 
-from reconnecting_sse import ReconnectingEventSource, ReconnectPolicy
+from reconnecting_sse import ReconnectingEventSource, ReconnectPolicy, aconnect_sse
 from tests.scenarios import Played, Reply, Scene, stream
 
 URL = "http://user:secret@feed.test/stream?token=secret"
@@ -100,6 +100,21 @@ def test_async_with_on_a_sync_client_names_with():
 
     with pytest.raises(TypeError, match=r"use with$"):
         asyncio.run(main())
+
+
+ENTRANCES = {
+    "async with": lambda client: source_of(client).__aenter__(),
+    "async for": lambda client: anext(source_of(client).aiter_sse()),
+    "aiter_json": lambda client: anext(source_of(client).aiter_json()),
+    "aconnect_sse": lambda client: aconnect_sse(client, "GET", URL).__aenter__(),
+}
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+def test_another_librarys_event_loop_is_told_to_be_one(entrance):
+    step = ENTRANCES[entrance](async_client()).__await__()
+    with pytest.raises(RuntimeError, match=r"asyncio.*asyncio\.run\(\).*trio"):
+        next(step)  # as trio's own loop would
 
 
 def test_a_client_of_another_library_is_refused():

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 EVENT_STREAM = "text/event-stream"
 
 _OK = 200
+_TOO_LONG = (400, 413, 414, 431)  # what servers answer to an ID that is too long
 _OPTIONAL_CODINGS = ("br", "zstd")
+
+_LONG_ID = 500  # bytes; the servers' limits begin at some thousands for all headers
 
 _SECONDS = re.compile(r"[0-9]+")  # RFC 9110, section 10.2.3: delay-seconds
 _MANY_DIGITS = 18
@@ -39,6 +42,7 @@ class Answer:
         headers: Pairs of lower-case name and value, in the order sent.
         refusal: Why a redirect was not followed, where one was not.
         sent: What was sent for it, where that is known.
+        id_bytes: How long the ``Last-Event-ID`` was that was sent for it.
     """
 
     status: int
@@ -47,6 +51,7 @@ class Answer:
     refusal: str = ""
     url: str = ""
     sent: Sent | None = None
+    id_bytes: int = 0
 
     def header(self, name: str) -> str | None:
         """The header's last value, or None."""
@@ -113,7 +118,7 @@ def refusal(answer: Answer, url: str) -> StreamError:
     shown = redacted(url)
     if answer.status != _OK:
         kind: type[StreamError] = UnexpectedStatus
-        hint = answer.refusal or _hint(answer.status)
+        hint = answer.refusal or _hint(answer)
         message = f"{shown} answered {answer.status}: {hint}"
     else:
         kind = UnexpectedContentType
@@ -140,15 +145,27 @@ def mismatch(answer: Answer, wanted: Collection[str]) -> str:
     got = repr(answer.content_type) if answer.content_type else "no content type"
     expected = repr(EVENT_STREAM) + " or lines of JSON" * (len(wanted) > 1)
     is_ok = answer.status == _OK
-    hint = "is this the stream's URL?" if is_ok else _hint(answer.status)
+    hint = "is this the stream's URL?" if is_ok else _hint(answer)
     return f"with {got}, expected {expected}; {hint}"
 
 
-def _hint(status: int) -> str:
+def _hint(answer: Answer) -> str:
+    status = answer.status
+    if status in _TOO_LONG and (doubt := doubt_about_id(answer.id_bytes)):
+        return doubt
     if status in (401, 403, 407):
         return "are the credentials right, and still valid?"
     if status == 429:  # noqa: PLR2004
         return "the server asks for fewer requests"
     if status >= 500:  # noqa: PLR2004
         return "the server is in trouble"
+    if status == 431:  # noqa: PLR2004
+        return "the request's headers are too large for the server: cookies, a token?"
     return "expected 200; is this the stream's URL?"
+
+
+def doubt_about_id(size: int) -> str:
+    """What may be wrong with a ``Last-Event-ID`` of so many bytes, or ``""``."""
+    if size < _LONG_ID:
+        return ""
+    return f"the Last-Event-ID of {size} bytes may be too long for it, or for a proxy"

@@ -17,8 +17,12 @@ class _Fact:
     """One fact; its fields are the log event's keywords."""
 
     name: ClassVar[str]
-    level: ClassVar[str] = "info"
     url: str
+
+    @property
+    def level(self) -> str:
+        """The log event's."""
+        return "info"
 
     def keywords(self) -> dict[str, Any]:
         """The fields that say something."""
@@ -46,9 +50,12 @@ class Connecting(_Fact):
     """An attempt begins."""
 
     name: ClassVar[str] = "stream.connecting"
-    level: ClassVar[str] = "debug"
     attempt: int
     last_event_id: str
+
+    @property
+    def level(self) -> str:
+        return "debug"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,8 @@ class Dropped(_Fact):
 
     Attributes:
         unfinished_bytes: How many bytes of an unfinished event were discarded with it.
+        goes_on: For how long attempts are made. Said, in a warning, where no stream was
+            ever open: with the first failure, and whenever the time has doubled.
     """
 
     name: ClassVar[str] = "stream.dropped"
@@ -72,6 +81,11 @@ class Dropped(_Fact):
     error: str | None = None
     status: int | None = None
     unfinished_bytes: int = 0
+    goes_on: str | None = None
+
+    @property
+    def level(self) -> str:
+        return "info" if self.goes_on is None else "warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +119,13 @@ class Gap(_Fact):
     """
 
     name: ClassVar[str] = "stream.gap"
-    level: ClassVar[str] = "warning"
     reason: str
     asked_for: str
     resumed_after: str | None = None
+
+    @property
+    def level(self) -> str:
+        return "warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,9 @@ class Notices:
             )
         )
 
-    def failed(self, error: StreamError, unfinished_bytes: int) -> None:
+    def failed(
+        self, error: StreamError, unfinished_bytes: int, goes_on: str | None
+    ) -> None:
         """Dropped, as every drop that is nobody's wish."""
         self._add(
             Dropped(
@@ -73,6 +75,7 @@ class Notices:
                 error=str(error),
                 status=error.status,
                 unfinished_bytes=unfinished_bytes,
+                goes_on=goes_on,
             )
         )
 

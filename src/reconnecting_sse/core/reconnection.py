@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.cursor import is_sendable
 from reconnecting_sse.core.errors import (
     ReconnectionExhausted,
     StreamEnded,
@@ -21,10 +20,14 @@ from reconnecting_sse.core.sent import Acted, is_idempotent
 from reconnecting_sse.core.strategies import ReconnectState
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.cursor import Carriage
     from reconnecting_sse.core.policy import ReconnectPolicy
     from reconnecting_sse.core.sent import Sent
 
 _ASKED_FOR_AGAIN = frozenset({425, 429, 503})
+
+FIRST_WARNING = 1.0
+"""Seconds from which on their doubling is a reason to warn again."""
 
 PROGRESS = 5.0
 """Seconds, and the reconnection time, that an open connection lasts as progress."""
@@ -36,11 +39,13 @@ class Failure:
 
     Attributes:
         silent: The connection was given up for its silence.
+        malformed: What came is no answer, and will hardly be one the next time.
         sent: What was sent in vain; None where it had been answered with a stream.
     """
 
     error: StreamError
     silent: bool = False
+    malformed: bool = False
     sent: Sent | None = None
 
 
@@ -50,6 +55,7 @@ class End:
 
     Attributes:
         retry_after: Seconds that the answer's ``Retry-After`` asks for, or None.
+        malformed: As a ``Failure``'s.
     """
 
     error: StreamError
@@ -57,14 +63,20 @@ class End:
     retry_ms: int | None
     sent: Sent
     retry_after: float | None = None
+    malformed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Another attempt is due ``delay`` seconds after the ``attempt``-th end."""
+    """Another attempt is due ``delay`` seconds after the ``attempt``-th end.
+
+    Attributes:
+        goes_on: For how long there are attempts, where the caller is to be warned.
+    """
 
     delay: float
     attempt: int
+    goes_on: str | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +94,7 @@ class _Streak:
     since: float
     ends: int = 0
     unexpected: int = 0
+    malformed: int = 0  # running
     waited: float = 0.0
 
 
@@ -89,17 +102,29 @@ class Reconnection:
     """Decides whether and when the next attempt is made."""
 
     def __init__(
-        self, policy: ReconnectPolicy, *, method: str, on_end: str | None, resend: bool
+        self,
+        policy: ReconnectPolicy,
+        *,
+        method: str,
+        on_end: str | None,
+        resend: bool,
+        has_until: bool,
+        carriage: Carriage,
     ) -> None:
         self._policy = policy
         self._on_end = on_end
         self._resend = resend
+        self._carriage = carriage
+        self._method = method
         # What a clean end means while neither the caller nor his ``retry`` says so.
         self._finishes = not is_idempotent(method) and policy.retry is None
+        # The caller knows the end when he sees it, and it is no other.
+        self._awaits_until = has_until and on_end is None
         self._connection: _Connection | None = None
         self._streak: _Streak | None = None
         self._was_open = False
         self._received_id = ""
+        self._warning_due = 0.0  # after so many seconds without a stream
 
     def attempting(self, now: float) -> int:
         """An attempt begins; its number since the last progress, from 1."""
@@ -160,11 +185,12 @@ class Reconnection:
         streak = self._streak
         assert streak is not None
         streak.ends += 1
+        streak.malformed = streak.malformed + 1 if end.malformed else 0
         end.error.attempts = streak.ends
         state = self._state(end, streak)
         verdict = self._verdict(state, end)
         if verdict is Verdict.FINISH:
-            return None
+            return _too_early(end.error) if self._comes_too_early(end) else None
         if verdict is Verdict.RAISE:
             return end.error
         if verdict is Verdict.RETRY_SLOWLY:
@@ -176,7 +202,16 @@ class Reconnection:
         if self._policy.gives_up(state):
             return _exhausted(end.error)
         streak.waited += delay
-        return Wait(delay, streak.ends)
+        return Wait(delay, streak.ends, self._warning(state))
+
+    def _warning(self, state: ReconnectState) -> str | None:
+        """How long it goes on, where a wrong address would look like a hang."""
+        elapsed = state.seconds_since_start
+        assert elapsed is not None
+        if self._was_open or elapsed < self._warning_due:
+            return None
+        self._warning_due = 2 * max(elapsed, FIRST_WARNING)
+        return self._policy.outlook(state)
 
     def _state(self, end: End, streak: _Streak) -> ReconnectState:
         return ReconnectState(
@@ -189,6 +224,7 @@ class Reconnection:
             is_server_directed=end.retry_ms is not None,
             retry_after=end.retry_after,
             was_open=self._was_open,
+            malformed_answers=streak.malformed,
         )
 
     def _verdict(self, state: ReconnectState, end: End) -> Verdict:
@@ -200,6 +236,11 @@ class Reconnection:
             return verdict
         is_end = isinstance(end.error, StreamEnded) and self._on_end is None
         return Verdict.FINISH if is_end else Verdict.RAISE
+
+    def _comes_too_early(self, end: End) -> bool:
+        """Whether a clean end, which is the end, is not the one that was wanted."""
+        methods = (self._method, end.sent.method)
+        return self._awaits_until and not all(map(is_idempotent, methods))
 
     def broken_off(self, sent: Sent, cause: str, url: str) -> StreamInterrupted | None:
         """The error that breaking off is, where it cannot be begun again."""
@@ -215,9 +256,18 @@ class Reconnection:
         """Whether sending it again cannot do twice what was asked once."""
         if self._resend or is_idempotent(sent.method) or sent.acted is Acted.NO:
             return True
-        if self._received_id and is_sendable(self._received_id):
+        if self._received_id and self._carriage.can_carry(self._received_id):
             return True
         return status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
+
+
+def _too_early(end: StreamError) -> StreamEnded:
+    return StreamEnded(
+        f"{end} before until= accepted an event; if that is its end all the same, pass"
+        ' on_end="finish"',
+        url=end.url,
+        attempts=end.attempts,
+    )
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.core.answer import refusal
+from reconnecting_sse.core.cursor import Carriage
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.errors import (
     EventTooLarge,
@@ -78,9 +79,11 @@ class StreamSession:
         last_event_id: str = "",
         on_end: str | None = None,
         resend: bool = False,
+        has_until: bool = False,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         hears_comments: bool = False,
         passes_over: bool = False,
+        resumes_by_query: bool = False,
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
     ) -> None:
@@ -97,11 +100,17 @@ class StreamSession:
         self._hears_comments = hears_comments
         self._passes_over = passes_over
         self.is_mixed = hears_comments or passes_over
-        self._gaps = Gaps(self.notices, gap_headers)
+        carriage = Carriage(policy.id_limit, resumes_by_query)
+        self._gaps = Gaps(self.notices, gap_headers, carriage)
         self._adaptive = idle
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
-            policy, method=method, on_end=on_end, resend=resend
+            policy,
+            method=method,
+            on_end=on_end,
+            resend=resend,
+            has_until=has_until,
+            carriage=carriage,
         )
         self._decoder = EventStreamDecoder(last_event_id)
         self._events_handed_out = 0
@@ -155,7 +164,9 @@ class StreamSession:
             self._adaptive.expired()
         self._sent = failure.sent or self._sent
         error = self._overflow() or failure.error
-        self._lost(End(error, now, self.retry_ms, self._sent))
+        self._lost(
+            End(error, now, self.retry_ms, self._sent, malformed=failure.malformed)
+        )
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
@@ -295,7 +306,7 @@ class StreamSession:
         self.state = State.WAITING
         self.wake_at = end.now + wait.delay
         self.counters.reconnected(cause)
-        self.notices.failed(end.error, unfinished_bytes)
+        self.notices.failed(end.error, unfinished_bytes, wait.goes_on)
         self.notices.waiting(wait.delay, wait.attempt, cause)
 
     def _fail(self, error: BaseException) -> None:

@@ -60,7 +60,7 @@ def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
     if url.scheme not in DEFAULT_PORTS or not url.host or _NO_HOST.match(text):
         raise ImpossibleURL(
             f"{redacted(text)!r} is not an absolute http or https URL;"
-            " write it as https://host/path, or give the client a base_url"
+            " write it as https://host/path, or give the client a base_url="
         )
     if flaw := flaw_of(url):
         raise ImpossibleURL(f"{redacted(text)!r} is no URL: {flaw}")

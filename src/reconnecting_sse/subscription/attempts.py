@@ -60,10 +60,16 @@ class Attempts:
             prepare=self.prepare and (lambda request: self.prepare(request, attempt)),
         )
 
-    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure:
+    def failed(
+        self, error: httpxr.HTTPError, attempt: Attempt, exchange: Exchange
+    ) -> Failure:
         """What an attempt's error means to the loop."""
-        is_substituted = self.transports.has_substituted
-        failure = failed_attempt(error, self.url, substituted=is_substituted)
+        failure = failed_attempt(
+            error,
+            self.url,
+            substituted=self.transports.has_substituted,
+            id_bytes=len(attempt.last_event_id.encode()),
+        )
         return replace(failure, sent=exchange.sent)
 
     def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:

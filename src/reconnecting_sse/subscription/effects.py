@@ -94,7 +94,7 @@ class SyncEffects(_Effects["LiveBody"]):
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return attempts.failed(error, exchange)
+            return attempts.failed(error, attempt, exchange)
         answer = self._took(exchanged, exchange, body_of(exchanged.response))
         if answer.is_event_stream:
             return answer
@@ -180,7 +180,7 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return attempts.failed(error, exchange)
+            return attempts.failed(error, attempt, exchange)
         self._is_live = is_live(exchanged.transport)
         answer = self._took(exchanged, exchange, async_body_of(exchanged.response))
         if answer.is_event_stream:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
     from reconnecting_sse.transports.http1.head import Head
     from reconnecting_sse.transports.ways.route import Route
-    from reconnecting_sse.transports.ways.steps import AllSteps, Steps
+    from reconnecting_sse.transports.ways.steps import Address, AllSteps, Steps
     from reconnecting_sse.transports.ways.trust import Contexts
     from reconnecting_sse.transports.wire_errors import Wire
 
@@ -101,16 +101,22 @@ class Conversation:
     def _connected(self) -> AllSteps[None]:
         route, way = self._route, self._way
         if route.uds is None:
-            addresses = yield Resolve(*route.address)
+            addresses = yield from self._resolved(*route.address)
         else:
             addresses = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", route.uds)]
+        way.late = Trouble.CONNECT_TIMEOUT
         yield Dial(addresses)
         target = route.host
         if route.proxy is not None and not route.proxy.resolves_names:
             way.hop = route.tunnel
-            found = yield Resolve(route.host, route.port)
+            found = yield from self._resolved(route.host, route.port)
             target = str(found[0][4][0])
         yield from way.opened(target)
+
+    def _resolved(self, host: str, port: int) -> AllSteps[list[Address]]:
+        self._way.late = Trouble.NAME_TIMEOUT
+        found: list[Address] = yield Resolve(host, port)
+        return found
 
     def response(
         self, answered: Answered, body: LiveBody | AsyncLiveBody

@@ -27,7 +27,37 @@ class Trouble(Enum):
         "{where} could not be connected to within {detail} s",
         "is it reachable from here, or does it need longer?",
     )
+    NAME_TIMEOUT = (
+        httpxr.ConnectTimeout,
+        "{where}: its name was not resolved within {detail} s",
+        "does the resolver of this machine answer?",
+    )
+    TLS_TIMEOUT = (
+        httpxr.ConnectTimeout,
+        "{where} is connected, but its TLS handshake was not done within {detail} s",
+        "does it speak TLS on this port?",
+    )
+    TUNNEL_TIMEOUT = (
+        httpxr.ConnectTimeout,
+        "{where}: the proxy is connected, but opened no way within {detail} s",
+        "is it a proxy of this kind, and can it reach that host?",
+    )
     CERTIFICATE = (
+        httpxr.ConnectError,
+        "{where}: its certificate was rejected ({detail})",
+        "it needs another one",
+    )
+    CERTIFICATE_DATES = (
+        httpxr.ConnectError,
+        "{where}: its certificate was rejected ({detail})",
+        "it has to be renewed there, unless the clock here is wrong",
+    )
+    CERTIFICATE_NAME = (
+        httpxr.ConnectError,
+        "{where}: its certificate was rejected ({detail})",
+        "correct the host name",
+    )
+    CERTIFICATE_AUTHORITY = (
         httpxr.ConnectError,
         "{where}: its certificate was rejected ({detail})",
         "trust its authority with verify=, or correct the host name",
@@ -121,13 +151,22 @@ class Trouble(Enum):
         return self.at(where, str(seconds).removesuffix(".0"))
 
 
+# By OpenSSL's code (X509_V_ERR_…): what to do depends on it.
+_REJECTIONS = {
+    **dict.fromkeys((9, 10), Trouble.CERTIFICATE_DATES),
+    **dict.fromkeys((62, 63, 64), Trouble.CERTIFICATE_NAME),
+    **dict.fromkeys((2, 18, 19, 20, 21), Trouble.CERTIFICATE_AUTHORITY),
+}
+
+
 def not_connected(where: str, error: BaseException) -> httpxr.TransportError:
     """Why there is no connection."""
     detail = error.__cause__ or error
     # The order counts: a rejected certificate is an SSLError and a ValueError, too.
     match detail:
         case ssl.SSLCertVerificationError():
-            trouble = Trouble.CERTIFICATE
+            code = getattr(detail, "verify_code", 0)
+            trouble = _REJECTIONS.get(code, Trouble.CERTIFICATE)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionResetError():
             trouble = Trouble.BROKEN_OFF
         case ssl.SSLError():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import httpxr
 
 from reconnecting_sse.transports.codings.decoding import DecodingError
+from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.troubles import Trouble, not_connected, reason
 
 if TYPE_CHECKING:
@@ -64,9 +65,11 @@ class AnswerError(Exception):
 
 def malformed(fault: Fault) -> AnswerError:
     """The error for a head, or its framing, that is none."""
-    if fault.is_tls:
-        return AnswerError(Trouble.TLS_ANSWER)
-    return AnswerError(Trouble.NOT_HTTP, fault.message)
+    detail = "" if fault.is_tls else fault.message
+    trouble = Trouble.TLS_ANSWER if fault.is_tls else Trouble.NOT_HTTP
+    error = AnswerError(trouble, detail)
+    error.__cause__ = MalformedError(fault.message)
+    return error
 
 
 OF_THE_WIRE = (OSError, DecodingError, AnswerError, ClosedError, SilenceError)
@@ -117,7 +120,7 @@ class WireErrors:
 
     def _not_connected(self, where: str, error: Exception) -> httpxr.TransportError:
         if _is_late(error):
-            return Trouble.CONNECT_TIMEOUT.within(where, self.timeouts.connect)
+            return self.way.late.within(where, self.timeouts.connect)
         return not_connected(where, error)
 
     def _not_answered(self, where: str, error: Exception) -> httpxr.TransportError:

@@ -71,7 +71,9 @@ class SyncWire:
             case Within(seconds):
                 self._deadline = None if seconds is None else _now() + seconds
             case Resolve(host, port):
-                return resolved(host, port)
+                addresses = resolved(host, port)
+                self._left()  # it may have taken all the time
+                return addresses
             case Dial(addresses):
                 self._dial(addresses)
                 self._check()
