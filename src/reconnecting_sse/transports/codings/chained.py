@@ -31,5 +31,7 @@ class Chained(Decoder):
         else:
             between = self._outer.decode(data)
         output = self._inner.decode(between)
-        self.pending = self._inner.pending or self._outer.pending or bool(self._tail)
+        self.pending: bool = (
+            self._inner.pending or self._outer.pending or bool(self._tail)
+        )
         return output
