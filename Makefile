@@ -56,6 +56,7 @@ check: $(DEVELOPMENT)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes reconnecting_sse --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/typing
 
 peers: $(PEERS)
 	$(BENCH)/bin/python -m benchmarks.peers $(ARGS)

@@ -124,7 +124,7 @@ def drops(clients: Clients, count: int) -> list[Row]:
 def idle(
     clients: Clients, counts: dict[str, list[int]], lasting: float
 ) -> list[tuple[str, str, int, Result]]:
-    """Streams on which nothing happens, beside the bare library's."""
+    """Streams on which nothing happens, beside those of a bare library."""
     rows = []
     for face, numbers in counts.items():
         bare = "bare_urllib3" if face == "sync" else "bare_aiohttp"

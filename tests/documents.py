@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import logging
@@ -29,6 +30,9 @@ SITE = "https://example.com"
 PREAMBLE = "<!-- runs before each block of this page -->"
 PATIENCE = 5.0
 SSE_HEADERS = [("Content-Type", "text/event-stream")]
+PLAIN_HEADERS = [("Content-Type", "text/plain")]
+CODED_HEADERS = [*SSE_HEADERS, ("Content-Encoding", "gzip")]
+UNFLUSHED = gzip.compress(b"")[:10]
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ class Site:
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
             "/items": self._items,
+            "/plain": lambda _: Answer(headers=PLAIN_HEADERS, body="data: hello\n\n"),
+            "/unflushed": self._unflushed,
             "/stopping": self._stopping,
             "/beating": self._beating,
             "/hub": self._hub,
@@ -203,6 +209,10 @@ class Site:
         item = json.dumps({"id": 7, **json.loads(request.body)})
         headers = [("Content-Type", "application/json")]
         return Answer(201, headers=headers, body=item, framing="length")
+
+    def _unflushed(self, _: RecordedRequest) -> Step:
+        """Compresses, and holds back what it has compressed."""
+        return Answer(headers=CODED_HEADERS, body=UNFLUSHED, end="hang")
 
     def _stopping(self, _: RecordedRequest) -> Step:
         """Asks this process to end, as a service manager does."""

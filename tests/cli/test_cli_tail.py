@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
+import datetime as dt
 import json
 import os
 import pty
@@ -16,6 +18,7 @@ import sys
 import threading
 from pathlib import Path
 from subprocess import PIPE
+from unittest import mock
 
 import click
 import pytest
@@ -206,6 +209,30 @@ def test_the_same_last_event_id_may_be_given_twice():
     assert result.exit_code == 0
 
 
+def test_an_unfinished_event_is_told_of():
+    cut = events("retry: 100\ndata: a\n\ndata: lost", end="cut")
+    with ScriptedServer([cut, events("data: los"), Answer(204)]) as server:
+        first, second = run(server.url).stderr.splitlines()[::2]
+    assert re.search(r"; 10 bytes of an unfinished event discarded \[next", first)
+    assert re.search(r"; 9 bytes of an unfinished event discarded \[next", second)
+
+
+@pytest.mark.parametrize(("end", "status", "lines"), [("finish", 0, 1), ("cut", 1, 2)])
+def test_an_unfinished_event_is_told_of_at_the_end(end, status, lines):
+    answer = Answer(body=["data: a\n\ndata: lost"], end=end)
+    with ScriptedServer([answer]) as server:
+        result = run("-X", "POST", server.url)
+    first, *others = result.stderr.splitlines()
+    assert first.endswith(" 10 bytes of an unfinished event discarded")
+    assert (result.exit_code, len(others) + 1) == (status, lines)
+
+
+def test_what_the_user_leaves_unfinished_is_not_worth_a_line():
+    answer = events("data: a\n\ndata: unfinished", end="hang")
+    with ScriptedServer([answer]) as server:
+        assert run("-n", "1", server.url).stderr == ""
+
+
 def test_silence_longer_than_the_idle_timeout_is_a_drop():
     silent = events("retry: 100\nid: 1\ndata: a\n\n", end="hang")
     with ScriptedServer([silent, Answer(204)]) as server:
@@ -256,7 +283,94 @@ def test_a_certificate_that_comes_through_a_proxy_may_be_the_proxys(monkeypatch)
     with ScriptedServer([], ssl_context=context) as server, HTTPProxy() as proxy:
         monkeypatch.setenv("https_proxy", proxy.address())
         rejected = run(server.url)
-    assert ", or the proxy before it: its certificate was rejected" in rejected.stderr
+        behind = f"behind the proxy 127.0.0.1:{proxy.port}"
+    assert f"{behind}: its certificate was rejected" in rejected.stderr
+
+
+def test_an_expired_certificate_is_not_to_be_trusted(tmp_path):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    last_year = dt.datetime.now(dt.UTC) - dt.timedelta(days=365)
+    authority.issue_cert("127.0.0.1", not_after=last_year).configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    with ScriptedServer([], ssl_context=context) as server:
+        rejected = run("--cacert", str(file), server.url)
+    assert "it has to be renewed there" in rejected.stderr
+    assert "trust" not in rejected.stderr
+
+
+def test_what_there_is_no_option_for_is_not_advised():
+    limit = "max_event_bytes="
+    with (
+        mock.patch.object(tail, "ReconnectingEventSource", small_events),
+        ScriptedServer([events("data: " + "x" * 100 + "\n\n")]) as server,
+    ):
+        result = run(server.url)
+    assert result.stderr.endswith("one event is larger than 50 bytes\n")
+    assert limit not in result.stderr
+
+
+def small_events(*args, **keywords):
+    return ReconnectingEventSource(*args, **keywords, max_event_bytes=50)
+
+
+# They speak to who gives the keywords, or of clients that the program has not.
+OF_A_CALLER = {
+    "core.policy",
+    "exchange.auth",
+    "exchange.client",
+    "exchange.exchange",
+    "exchange.failures",
+    "exchange.hop",
+    "subscription.checks",
+    "subscription.log",
+    "subscription.options",
+    "transports.settings",
+    "transports.ways.trust",
+}
+LIBRARY = ("core", "exchange", "subscription", "transports")
+# Only other callers can bring it about: ``tail`` has no ``until=``, and no loop.
+NEVER_TOLD = re.compile("until= accepted|SelectorEventLoop")
+KEYWORD = re.compile(r"\b[a-z_]{4,}=(?!\*)")
+
+
+def messages():
+    """What the library may say, values left out."""
+    package = Path(report.__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        module = ".".join(path.relative_to(package).with_suffix("").parts)
+        if module.startswith(LIBRARY) and module not in OF_A_CALLER:
+            yield from texts(ast.parse(path.read_text("utf-8")))
+
+
+def texts(node):
+    match node:
+        case ast.Expr(ast.Constant()):  # a docstring
+            return
+        case ast.JoinedStr(parts):
+            yield "".join(
+                p.value if isinstance(p, ast.Constant) else "…" for p in parts
+            )
+        case ast.Constant(str(text)):
+            yield text
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from texts(child)
+
+
+def test_no_keyword_of_the_librarys_is_ever_advised():
+    told_here = [text for text in messages() if not NEVER_TOLD.search(text)]
+    with_keywords = [text for text in told_here if KEYWORD.search(text)]
+    assert with_keywords
+    for text in with_keywords:
+        told = report.in_options(text)
+        assert told
+        assert not KEYWORD.search(told), text
+
+
+def test_the_log_says_it_in_options_too(capsys):
+    report.everything().info("stream.dropped", error="no; trust it with verify=", n=1)
+    assert "error='no; trust it with --cacert FILE' n=1" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------ what it says
@@ -344,6 +458,16 @@ def test_a_permanent_error_repeats_what_the_server_says(body, said):
     with ScriptedServer([Answer(401, body=body)]) as server:
         (line,) = run(server.url).stderr.splitlines()
     assert line.endswith(f"are the credentials right, and still valid{said}")
+
+
+def test_a_connection_that_is_refused_is_said_as_the_library_says_it(monkeypatch):
+    monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)
+    with socket.socket() as deaf:  # bound, and never listens
+        deaf.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{deaf.getsockname()[1]}"
+        result = run(f"http://{host}/")
+    assert result.exit_code == 1
+    assert f"ConnectError: could not connect to {host}: " in result.stderr
 
 
 def test_what_the_server_says_is_there_when_tail_gives_up(monkeypatch):
@@ -552,6 +676,7 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["http://h/", "--connect-to", "h:http:i:80"], "HOST1:PORT1:HOST2:PORT2"),
         (["http://h/", "--connect-to", "::::1"], "HOST1:PORT1:HOST2:PORT2"),
         (["http://h/", "--connect-to", "h:80:[::1:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80:" + "i" * 64 + ":80"], "too long"),
         (["http://h/", "--connect-to", "h:80:i:0"], "a number from 1 to 65535"),
         (["http://h/", "--connect-to", "h:" + "9" * 9999 + "::"], "from 1 to 65535"),
         (["http://h/", "--last-event-id", "a\n"], "last event ID"),

@@ -66,6 +66,8 @@ REFUSED = {
     "script": (URL, "javascript:alert(1)", "the scheme 'javascript'"),
     "empty": (URL, "", "without a Location"),
     "port": (URL, "http://feed.test:99999/", "no URL"),
+    "port 0": (URL, "http://feed.test:0/", "no URL"),
+    "host": (URL, "http://this is invalid/", "no URL"),
     "bracket": (URL, "http://[feed.test/", "no URL"),
 }
 

@@ -37,7 +37,8 @@ def known_names(monkeypatch):
     resolve = socket.getaddrinfo
 
     def look_up(host, *args, **options):
-        is_known = host in NAMES or host in ("localhost", "my_proxy")
+        name = host if isinstance(host, str) else host.decode()
+        is_known = name in (*NAMES, "localhost", "my_proxy")
         return resolve("127.0.0.1" if is_known else host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)

@@ -6,8 +6,14 @@ from dataclasses import replace
 
 import httpxr
 import pytest
+from tenacity import stop_after_attempt
 
-from reconnecting_sse import SSEError, UnexpectedContentType, UnexpectedStatus
+from reconnecting_sse import (
+    ReconnectPolicy,
+    SSEError,
+    UnexpectedContentType,
+    UnexpectedStatus,
+)
 from tests.connection_harness import new_source, reader_for
 from tests.faces import FakeTransport, on_both_faces, redirect, reply
 
@@ -136,7 +142,7 @@ def test_one_origin_alone_is_no_list_of_them(face):
 
 # ------------------------------------------------------------------ what is said
 
-KEPT_BACK = "your headers, auth and cookies were not sent"
+KEPT_BACK = "your headers, auth and cookies were left behind"
 HTML = [("Content-Type", "text/html")]
 
 
@@ -166,13 +172,20 @@ def test_an_error_behind_a_redirect_says_what_was_kept_back(face, answer, kind, 
     error = failed(face, redirect(OTHER), redirect(third), answer, url=url, **given)
     assert type(error) is kind
     text = str(error)
-    assert (
-        "redirected from http://feed.test/events?token=*** to https://third.te" in text
-    )
+    assert "redirect from http://feed.test/events?token=*** to https://third.te" in text
     assert KEPT_BACK in text
     assert "trusted_origins=['https://cdn.test:8443', 'https://third.test']" in text
     assert "hush" not in text
     assert "secret" not in text
+
+
+@on_both_faces
+def test_what_else_is_known_is_said_before(face):
+    headers, policy = {"X-Api-Key": "k"}, ReconnectPolicy(stop=stop_after_attempt(1))
+    options = {"headers": headers, "policy": policy, "url": "http://feed.test/"}
+    for status, said in [(503, "the server is in trouble"), (429, "fewer requests")]:
+        error = failed(face, redirect(OTHER), reply(status), **options)
+        assert f"{said}; {KEPT_BACK}" in str(error)
 
 
 @on_both_faces

@@ -37,7 +37,8 @@ class ConnectTo:
         if parts is None:
             raise ValueError("write it as HOST1:PORT1:HOST2:PORT2")
         host, other = parts[1].strip("[]").lower(), parts[3].strip("[]")
-        return cls(host, _port(parts[2]), other, _port(parts[4]))
+        as_sent = other.encode("idna").decode()
+        return cls(host, _port(parts[2]), as_sent, _port(parts[4]))
 
     def target(self, url: httpxr.URL) -> tuple[str, int | None] | None:
         """Where it leads to; None: nowhere else than the URL says."""

@@ -5,7 +5,7 @@
         ├── ConnectionFailed          no response: refused, DNS, TLS, timeout, not HTTP
         ├── CertificateRejected       the server's certificate was not accepted
         ├── StreamInterrupted         an open stream was cut, or fell silent
-        ├── StreamEnded               the server ended the stream cleanly
+        ├── StreamEnded               the server ended it cleanly, and too early
         ├── UnexpectedStatus          an answer that is not 200, nor one to try again
         ├── UnexpectedContentType     200, but not an event stream
         ├── EventTooLarge             one event exceeds ``max_event_bytes``
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*")
+_WITHOUT_AUTHORITY = re.compile(r"(?:mailto|sips?|xmpp|acct):(?!/)", re.IGNORECASE)
 _NO_PART_OF_A_URL = re.compile(r"[\x00-\x20\x7f]")
 _AUTHORITY_END = re.compile(r"[/?#]")
 _BAD_PORT = re.compile(r":[0-9]*[^0-9\]:]")
@@ -42,7 +43,9 @@ def redacted(url: str) -> str:
     assert match is not None  # it matches nothing, too
     scheme, rest = match[0], url[match.end() :]
     authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
-    if "@" in authority:
+    if _WITHOUT_AUTHORITY.match(url):
+        pass  # what stands before the @ is an address, not credentials
+    elif "@" in authority:
         rest = authority.rpartition("@")[2] + rest[len(authority) :]
     elif _BAD_PORT.search(authority):
         rest = rest.rpartition("@")[2]  # a password with a slash, raw: not a port
@@ -137,7 +140,10 @@ class StreamInterrupted(StreamError):
 
 
 class StreamEnded(StreamError):
-    """The server ended the stream cleanly; what ``retry`` strategies are told."""
+    """The server ended the stream cleanly: what ``retry`` strategies are told.
+
+    Raised where that came before ``until`` was met, and is not tried again.
+    """
 
 
 class UnexpectedStatus(StreamError):

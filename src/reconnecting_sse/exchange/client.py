@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpxr
 
 from reconnecting_sse import transports
+from reconnecting_sse.transports.ways.environment import environment_proxy
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -103,7 +104,8 @@ class Transports:
         """The transport that is to be called for ``url``.
 
         Raises:
-            ValueError: The client has a proxy of its own.
+            ValueError: The client has a proxy of its own, or the environment names one
+                that cannot be used.
             TypeError: The transport is one for the other kind of client.
         """
         transport, is_mounted = self._configured(url)
@@ -117,8 +119,10 @@ class Transports:
                 " proxy= there"
             )
         self.has_substituted = True
-        is_free_to_choose = self._client.trust_env and not is_mounted
-        return self._by_environment if is_free_to_choose else self._direct
+        if is_mounted or not self._client.trust_env:
+            return self._direct
+        environment_proxy(url)  # one that is none is refused before anybody waits
+        return self._by_environment
 
     def decodes(self, transport: object) -> bool:
         """Whether the transport undoes the encodings it offers by itself."""

@@ -10,8 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from reconnecting_sse.core.answer import Detour
+from reconnecting_sse.core.answer import EVENTS, Detour
 from reconnecting_sse.core.callers import CallersError, ask
+from reconnecting_sse.core.documents import LINES
 from reconnecting_sse.exchange.answers import DETOUR
 from reconnecting_sse.exchange.auth import auth_of
 from reconnecting_sse.exchange.calls import Free
@@ -45,6 +46,7 @@ class Exchange:
         transports: The client's.
         extensions: They go with each request, below the request's own.
         is_async: Which face makes the calls.
+        content_types: What is read as events.
         prepare: Gives another request to send in the place of the one it is given.
     """
 
@@ -56,6 +58,7 @@ class Exchange:
         *,
         extensions: Mapping[str, Any],
         is_async: bool,
+        content_types: frozenset[str] = EVENTS,
         prepare: Callable[[StreamRequest], Any] | None = None,
     ) -> None:
         self._request = request
@@ -63,6 +66,7 @@ class Exchange:
         self._transports = transports
         self._extensions = extensions
         self._is_async = is_async
+        self._streams = LINES | content_types
         self._prepare = prepare
         self._trail = Trail(request.method)
 
@@ -101,6 +105,7 @@ class Exchange:
             cookies=Cookies(self._client.jar, request.cookies, home),
             extensions={LIVE: True, **self._extensions, **request.extensions},
             trail=self._trail,
+            streams=self._streams,
             is_async=self._is_async,
         )
 

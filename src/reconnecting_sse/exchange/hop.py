@@ -11,18 +11,21 @@ import httpxr
 from reconnecting_sse.core.headers import (
     is_httpxr_agent,
     is_httpxr_default,
+    is_token,
     merged,
     named,
     without,
 )
+from reconnecting_sse.exchange.auth import auth_of, flow_of
 from reconnecting_sse.exchange.request import fields_of
 from reconnecting_sse.exchange.urls import named_origin, origin, url_of
 from reconnecting_sse.transports.host import host_of
+from reconnecting_sse.transports.http1.fields import check_fields
 from reconnecting_sse.transports.ways.route import SNI_HOSTNAME
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.headers import Fields
-    from reconnecting_sse.exchange.client import ClientSettings
+    from reconnecting_sse.exchange.client import ClientSettings, Transports
     from reconnecting_sse.exchange.request import StreamRequest
     from reconnecting_sse.exchange.urls import Origin
 
@@ -114,12 +117,37 @@ def _without_content(fields: Fields) -> Fields:
     return [p for p in fields if not p[0].lower().startswith(b"content-")]
 
 
+def check(
+    request: StreamRequest,
+    client: ClientSettings,
+    transports: Transports,
+    *,
+    is_async: bool,
+) -> None:
+    """Refuse what could never be sent, before anybody waits for it.
+
+    Raises:
+        ImpossibleURL: Nobody can be asked for its URL.
+        ValueError: The client cannot be used for it.
+        httpxr.LocalProtocolError: Its method, or a header, would break the message.
+        TypeError: Its body or its auth is none, or the transport is another face's.
+    """
+    hop = first_hop(request, client)
+    if not is_token(hop.method):
+        raise httpxr.LocalProtocolError(f"the method {hop.method!r} is none of HTTP's")
+    check_fields([*hop.own, *hop.private])
+    auth = auth_of(request, client, hop.url)
+    if auth is not None:
+        flow_of(auth, is_async=is_async)
+    transports.find(hop.url)
+
+
 def first_hop(request: StreamRequest, client: ClientSettings) -> Hop:
     """The exchange's first request: the client's settings under the caller's.
 
     Raises:
-        ValueError: The URL is not an absolute http or https URL.
-        httpxr.InvalidURL: It is no URL at all.
+        ImpossibleURL: Nobody can be asked for the URL.
+        TypeError: The body is none.
     """
     chosen = [p for p in client.headers if not is_httpxr_default(*p)]
     agent = [p for p in chosen if is_httpxr_agent(p[1])]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.answer import is_among
 from reconnecting_sse.core.callers import ask
 from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.auth import Flow
@@ -47,7 +48,7 @@ class Leg:
         while True:
             self._complete(request)
             exchanged = yield from self._sent(request)
-            followed = _followed_up(flow, exchanged)
+            followed = _followed_up(flow, exchanged, self._errand.streams)
             free = Free(exchanged.response)
             exchanged, request = yield from _or_else(free, followed)
             if request is None:
@@ -116,15 +117,20 @@ def _or_else(cleanup: Call, steps: Steps) -> Steps:
         raise
 
 
-def _followed_up(flow: Flow, exchanged: Exchanged) -> Steps:
+def _followed_up(flow: Flow, exchanged: Exchanged, streams: frozenset[str]) -> Steps:
     """The answer as the flow was shown it, and the request it wants next."""
     response = exchanged.response
-    if flow.wants_body and not answer_of(response).may_be_endless:
+    if flow.wants_body and not _is_stream(response, streams):
         content = yield ReadAll(response)
         yield Free(response)
         exchanged = Exchanged(_buffered(response, content), exchanged.transport)
     request = yield _call_of(flow, partial(flow.next, exchanged.response))
     return exchanged, request
+
+
+def _is_stream(response: httpxr.Response, streams: frozenset[str]) -> bool:
+    is_ok = response.status_code == 200  # noqa: PLR2004
+    return is_ok and is_among(answer_of(response).content_type, streams)
 
 
 def _attach(response: httpxr.Response, request: httpxr.Request) -> None:

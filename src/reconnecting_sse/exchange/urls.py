@@ -10,13 +10,20 @@ import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority, bracketed
 from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.transports.host import parsed
+from reconnecting_sse.transports.host import flaw_of, parsed
+
+# Parsers of browsers, and httpxr's, take what follows for the host all the same.
+_NO_HOST = re.compile(r"\s*\w+:(?!//[^/?#\\])")
 
 _OF_THE_HOST = re.compile("IDNA|domain name|IPv6")
 _OTHER_NAME = (
     "; httpxr takes no such host: give it another name, an alias in the DNS or in the"
     " hosts file"
 )
+
+
+class ImpossibleURL(httpxr.InvalidURL, ValueError):
+    """A URL that nobody can ever be asked for, whatever happens to the network."""
 
 
 Origin = tuple[str, str, int | None]
@@ -33,10 +40,9 @@ def named_origin(text: str) -> Origin:
     Raises:
         ValueError: It is none, or more than one.
     """
-    with suppress(httpxr.InvalidURL):
-        url: Any = parsed(text)
-        is_bare = (url.raw_path, url.userinfo, url.fragment) == (b"/", b"", "")
-        if url.scheme in DEFAULT_PORTS and url.host and is_bare:
+    with suppress(ImpossibleURL):
+        url: Any = _absolute(text, httpxr.URL(""))
+        if (url.raw_path, url.userinfo, url.fragment) == (b"/", b"", ""):
             return origin(url)
     raise ValueError(
         f"trusted_origins= names {redacted(text)!r}, which is no origin; write it as"
@@ -57,19 +63,19 @@ def authority_of(url: httpxr.URL) -> str:
 
 
 def with_base(text: str, base: httpxr.URL) -> str:
-    """A relative URL as it will be asked for; any other, or none, as it is."""
-    try:
-        return text if checked(text).scheme else str(_absolute(text, base))
-    except (ValueError, httpxr.InvalidURL):  # who asks for it is told
-        return text
+    """A relative URL as it will be asked for; any other as it is.
+
+    Raises:
+        ImpossibleURL: There is none to ask for.
+    """
+    return text if checked(text).scheme else str(_absolute(text, base))
 
 
 def url_of(text: str, base: httpxr.URL, *params: Any) -> httpxr.URL:
     """The absolute URL, with all these parameters after its own query.
 
     Raises:
-        ValueError: It is not an absolute http or https URL.
-        httpxr.InvalidURL: It is no URL at all.
+        ImpossibleURL: It is not an absolute http or https URL.
     """
     url = _absolute(text, base)
     for added in params:
@@ -84,11 +90,13 @@ def _absolute(text: str, base: httpxr.URL) -> httpxr.URL:
         # As in httpx: a relative URL goes below the base's path, a leading slash too.
         root = str(cast("Any", base).copy_with(query=None, fragment=None))
         url = checked(f"{root.rstrip('/')}/{text.lstrip('/')}")
-    if url.scheme not in DEFAULT_PORTS or not url.host:
-        raise ValueError(
+    if url.scheme not in DEFAULT_PORTS or not url.host or _NO_HOST.match(text):
+        raise ImpossibleURL(
             f"{redacted(text)!r} is not an absolute http or https URL;"
-            " write it as https://host/path, or give the client a base_url"
+            " write it as https://host/path, or give the client a base_url="
         )
+    if flaw := flaw_of(url):
+        raise ImpossibleURL(f"{redacted(text)!r} is no URL: {flaw}")
     return url
 
 
@@ -96,7 +104,7 @@ def checked(text: str) -> httpxr.URL:
     """The URL.
 
     Raises:
-        httpxr.InvalidURL: It is none; it says why, and what to do.
+        ImpossibleURL: It is none; it says why, and what to do.
     """
     try:
         return parsed(text)
@@ -106,7 +114,9 @@ def checked(text: str) -> httpxr.URL:
             reason = reason.partition(":")[0]
         advice = _OTHER_NAME if _OF_THE_HOST.search(reason) else ""
         message = f"{redacted(text)!r} is no URL: {reason}{advice}"
-    raise httpxr.InvalidURL(message)
+    except TypeError:  # a str that is no text, as it is
+        message = "the URL cannot be encoded as UTF-8"
+    raise ImpossibleURL(message)
 
 
 def _with_params(url: httpxr.URL, params: Any) -> httpxr.URL:

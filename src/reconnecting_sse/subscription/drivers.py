@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
+
+from reconnecting_sse.exchange.runners import current_task
 
 if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
@@ -80,7 +81,7 @@ class AsyncEvents(_Driver):
 
     async def _refill(self) -> bool:
         here = self._subscription
-        here.readers.enter(asyncio.current_task())
+        here.readers.enter(current_task())
         try:
             step = here.pump.resumed()
             while callable(step):

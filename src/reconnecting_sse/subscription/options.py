@@ -6,11 +6,17 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.answer import ANY_TYPE
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
+from reconnecting_sse.core.media import essence_of
 from reconnecting_sse.core.policy import ReconnectPolicy
-from reconnecting_sse.exchange.request import fields_of, request_of
+from reconnecting_sse.exchange.request import (
+    COMPRESSED_DEFAULTS,
+    fields_of,
+    request_of,
+)
 from reconnecting_sse.exchange.urls import named_origin
 from reconnecting_sse.subscription.checks import GapWatch
 from reconnecting_sse.transports.timeouts import Timeouts
@@ -90,7 +96,9 @@ def check_prepare(prepare: object, *, is_async: bool) -> None:
         )
 
 
-def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
+def repeatable_request(
+    method: str, url: str, *, compress: bool, **keywords: Any
+) -> StreamRequest:
     """The request that the keywords describe, if it can be sent again and again."""
     trusted = origins_of(keywords.pop("trusted_origins"))
     json, data, content = (keywords[name] for name in ("json", "data", "content"))
@@ -103,7 +111,8 @@ def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
         )
     # Headers may come from an iterator, which gives them only once.
     keywords["headers"] = fields_of(keywords["headers"])
-    return replace(request_of(method, url, keywords), trusted_origins=trusted)
+    request = replace(request_of(method, url, keywords), trusted_origins=trusted)
+    return replace(request, defaults=COMPRESSED_DEFAULTS) if compress else request
 
 
 def origins_of(given: Collection[str]) -> Collection[str]:
@@ -114,6 +123,17 @@ def origins_of(given: Collection[str]) -> Collection[str]:
     for origin in origins:
         named_origin(origin)
     return origins
+
+
+def content_types_of(types: Collection[str]) -> frozenset[str]:
+    """The essences of what is to be read as events; ``ANY_TYPE`` for whatever comes."""
+    given = [types] if isinstance(types, str) else list(types)
+    essences = {t if t == ANY_TYPE else essence_of(t) for t in given}
+    if not given or "" in essences:
+        raise ValueError(
+            f'content_types= names media types, as "text/plain", or is "*": {types!r}'
+        )
+    return frozenset(essences)
 
 
 def end_of(on_end: _OnEnd) -> _OnEnd:
@@ -128,6 +148,13 @@ def event_bytes_of(value: int | None) -> int | None:
     if value is None or (not isinstance(value, str) and value > 0):
         return value
     raise ValueError(f"max_event_bytes= is a number of bytes, or None, not {value!r}")
+
+
+def passes_over(too_large: Literal["raise", "skip"]) -> bool:
+    """Whether an event that is too large is no error."""
+    if too_large not in ("raise", "skip"):
+        raise ValueError(f'too_large= is "raise" or "skip", not {too_large!r}')
+    return too_large == "skip"
 
 
 def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:

@@ -1,4 +1,4 @@
-"""Hosts as HTTP writes them."""
+"""Hosts as HTTP writes them, and those that are none."""
 
 from __future__ import annotations
 
@@ -35,3 +35,11 @@ def parsed(text: str) -> httpxr.URL:
         if _NAME.fullmatch(url.host):
             return url
         raise error from None
+
+
+def flaw_of(url: httpxr.URL) -> str:
+    """Why nobody can be connected to for a URL that httpxr takes, or ``""``."""
+    # RFC 3986 would allow the escapes; no resolver knows such a name.
+    if "%" in url.host:
+        return "there is a blank, or another character that no host has, in its host"
+    return "port 0 is nobody's" if url.port == 0 else ""

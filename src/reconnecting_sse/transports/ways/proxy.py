@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
-from reconnecting_sse.transports.host import parsed
+from reconnecting_sse.transports.host import flaw_of, parsed
 from reconnecting_sse.transports.http1.fields import check_fields
 
 if TYPE_CHECKING:
@@ -121,4 +121,6 @@ def _parsed(text: str) -> Any:
         )
     if not url.host:
         raise ValueError("the proxy's URL has no host; write http://host:port")
+    if flaw := flaw_of(url):
+        raise ValueError(f"the proxy's URL is invalid (it is not shown): {flaw}")
     return url
