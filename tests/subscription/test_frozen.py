@@ -46,6 +46,7 @@ source = new_source(
 )
 
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 10  # the machine may be busy
     async for event in source.aiter_sse():
         pass
 
