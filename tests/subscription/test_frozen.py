@@ -51,8 +51,6 @@ async def main():
         pass
 
 with runner:
-    # In its debug mode asyncio tells of what a busy machine made slow.
-    runner.get_loop().slow_callback_duration = 60
     if is_sync:
         for event in source.iter_sse():
             pass
