@@ -13,6 +13,7 @@ from reconnecting_sse.core.errors import (
     UnexpectedContentType,
     UnexpectedStatus,
     redacted,
+    shortened,
 )
 
 if TYPE_CHECKING:
@@ -134,10 +135,14 @@ def mismatch(answer: Answer, wanted: Collection[str]) -> str:
         is_optional = coding in _OPTIONAL_CODINGS
         install = 'pip install "reconnecting-sse[compression]", or ' * is_optional
         return (
-            f"in the encoding {coding!r}, which cannot be decoded here;"
+            f"in the encoding {shortened(coding)!r}, which cannot be decoded here;"
             f" {install}have the server send gzip, or none"
         )
-    got = repr(answer.content_type) if answer.content_type else "no content type"
+    got = (
+        repr(shortened(answer.content_type))
+        if answer.content_type
+        else "no content type"
+    )
     expected = repr(EVENT_STREAM) + " or lines of JSON" * (len(wanted) > 1)
     is_ok = answer.status == _OK
     hint = "is this the stream's URL?" if is_ok else _hint(answer.status)

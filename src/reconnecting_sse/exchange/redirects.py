@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
+
 if TYPE_CHECKING:
     from reconnecting_sse.exchange.hop import Hop
 
@@ -38,7 +40,8 @@ def _target(here: httpxr.URL, location: str | None) -> httpxr.URL | str:
     except (httpxr.InvalidURL, ValueError):  # httpxr's join raises either
         return "a redirect to something that is no URL"
     if target.scheme not in ("http", "https") or not target.host:
-        return f"a redirect to the scheme {target.scheme!r}, which is refused"
+        scheme = shortened(target.scheme)
+        return f"a redirect to the scheme {scheme!r}, which is refused"
     if here.scheme == "https" and target.scheme == "http":
         return "a redirect from https to http, which is refused"
     return target

@@ -7,7 +7,7 @@ from typing import Any, cast
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
-from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.errors import redacted, shortened
 
 
 def origin(url: httpxr.URL) -> tuple[str, str, int | None]:
@@ -61,7 +61,7 @@ def _parsed(text: str) -> httpxr.URL:
         return httpxr.URL(text)
     except httpxr.InvalidURL as error:
         # httpxr's message may quote the userinfo.
-        reason = "" if "@" in text else f": {error}"
+        reason = "" if "@" in text else f": {shortened(str(error))}"
         raise httpxr.InvalidURL(f"{redacted(text)!r} is no URL{reason}") from None
 
 
