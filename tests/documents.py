@@ -113,7 +113,7 @@ class Site:
             "/hub": self._hub,
             "/history": self._history,
             "/answers": self._answers,
-            "/plain": self._plain,
+            "/signed": self._signed,
             "/answers/a1": self._answers,
         }
 
@@ -166,7 +166,7 @@ class Site:
             return Answer(401, headers=[], framing="length")
         return self._stream(request, ["data: for you only"])
 
-    def _plain(self, request: RecordedRequest) -> Step:
+    def _signed(self, request: RecordedRequest) -> Step:
         if request.header("last-event-id") or not request.header("x-signature"):
             return Answer(204)
         body = self._live(_numbered(["data: plain, but events"]))

@@ -35,9 +35,31 @@ _BAD_PORT = re.compile(r":[0-9]*[^0-9\]:]")
 BODY_LIMIT = 1024
 """How many bytes of an error answer's body an error keeps."""
 
+MESSAGE_LIMIT = 1500
+"""How many characters a message has, whatever a server makes one quote."""
+
+URL_LIMIT = 400
+"""How many of them a URL has."""
+
+
+QUOTE_LIMIT = 300
+"""How many of them a message has of anything else that is not ours."""
+
+
+def shortened(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """The text, or so much of its beginning and of its end."""
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 1]}…{text[-end:]}"
+
 
 def redacted(url: str) -> str:
     """The URL as errors and logs may show it: no userinfo, no query values."""
+    return shortened(_redacted(url), URL_LIMIT)
+
+
+def _redacted(url: str) -> str:
     url = _NO_PART_OF_A_URL.sub("", url)  # a parser may look over them
     match = _SCHEME.match(url)
     assert match is not None  # it matches nothing, too
@@ -91,7 +113,7 @@ class StreamError(SSEError):
         body: bytes = b"",
         attempts: int = 0,
     ) -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, MESSAGE_LIMIT))
         self.url: str = redacted(url)
         self.status = status
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
