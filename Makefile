@@ -10,6 +10,7 @@
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
+#   make bench-against BASE=main    how fast we are, and that revision or folder was
 #   make build    the wheel and the source distribution, into dist
 #   make clean    removes all that the others made
 #
@@ -52,7 +53,8 @@ QUICK += --ignore-glob='tests/core/test_decoder*'
 NGINX = $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
 IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(NGINX)))
 
-.PHONY: help demo test test-uvloop lowest neighbours chaos check peers bench build clean
+.PHONY: help demo test test-uvloop lowest neighbours chaos check peers bench
+.PHONY: bench-against build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -96,12 +98,15 @@ peers: $(PEERS)
 bench: $(PEERS)
 	@$(BENCH)/bin/python -m benchmarks $(ARGS)
 
+bench-against: $(DEVELOPMENT)
+	@$(BIN)/python -m benchmarks.against "$(BASE)" $(ARGS)
+
 build: $(DEVELOPMENT)
 	rm -rf dist
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BENCH) build dist .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(BENCH) .venv-against build dist .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
