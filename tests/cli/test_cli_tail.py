@@ -23,7 +23,6 @@ from unittest import mock
 import click
 import pytest
 import trustme
-from click.testing import CliRunner
 from httpxr.sse import ServerSentEvent
 from tenacity import stop_after_attempt
 
@@ -39,6 +38,7 @@ from reconnecting_sse.testing import (
     RandomFaults,
     ScriptedServer,
 )
+from tests.cli.invoking import invoked
 from tests.proxies import HTTPProxy
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -54,7 +54,7 @@ def _no_proxies(monkeypatch):
 
 
 def run(*words):
-    return CliRunner().invoke(commands, ["tail", *words])
+    return invoked("tail", *words)
 
 
 class Child:
@@ -171,7 +171,7 @@ def test_headers_method_and_last_event_id_are_sent():
         headers = ("-H", "X-One: a:b", "-H", "X-None:", "-H", "Authorization:Bearer t")
         result = run(*headers, "-X", "report", "--last-event-id", "9", server.url)
         (request,) = server.requests
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     assert request.method == "REPORT"
     assert request.header("x-one") == "a:b"
     assert request.header("x-none") == ""  # not left out, as curl would
@@ -257,8 +257,8 @@ def test_credentials_in_the_url_are_used_and_never_shown():
         authorization = server.requests[0].header("authorization")
     assert base64.b64decode(authorization.split()[1]) == b"me:s3cret"
     for result in (quiet, loud):
-        assert "s3cret" not in result.output
-        assert "t0ken" not in result.output
+        assert "s3cret" not in result.stdout + result.stderr
+        assert "t0ken" not in result.stdout + result.stderr
 
 
 def test_a_certificate_is_trusted_by_its_authority_or_on_request(tmp_path):
@@ -514,7 +514,7 @@ def test_the_environments_proxy_is_used_as_curl_does(name, monkeypatch):
             result = run("-v", server.url)
         assert len(server.requests) == len(proxy.heads) == 2
     assert result.exit_code == 0
-    assert "s3cret" not in result.output
+    assert "s3cret" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
