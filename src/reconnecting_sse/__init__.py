@@ -69,7 +69,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # A wire is imported when it is first asked for: half of the package's own time.
+    # Imported when one is first asked for: a third of the package's own time.
     if name in transports.__all__:
         return getattr(transports, name)
     if name == "__version__":

@@ -8,6 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES
 from reconnecting_sse.core.documents import (
     AsyncJSONIterator,
@@ -19,7 +20,7 @@ from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.hop import check
-from reconnecting_sse.exchange.request import INHERIT
+from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
 from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
@@ -30,11 +31,13 @@ from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
 from reconnecting_sse.subscription.options import (
     check_plain,
     check_prepare,
+    content_types_of,
     end_of,
     event_bytes_of,
     gap_watch,
     initial_id,
     one_policy,
+    passes_over,
     repeatable_request,
     timeouts_of,
 )
@@ -42,7 +45,7 @@ from reconnecting_sse.subscription.subscription import Subscription
 from reconnecting_sse.transports.abort import AbortSignal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from typing import Self
 
     import httpxr
@@ -84,6 +87,10 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
+        compress: Offers what can be decoded, instead of ``Accept-Encoding: identity``:
+            for servers that flush what they compress.
+        content_types: What is read as events, whatever its parameters; "*" is any
+            type, or none.
         last_event_id: The ID to resume after on the first attempt.
         prepare: Called before every attempt with the ``StreamRequest`` about to be
             sent and the ``Attempt``; returns the request to send. May be a coroutine
@@ -96,14 +103,19 @@ class ReconnectingEventSource:
             "finish" for POST and PATCH.
         resend: Whether a POST or PATCH may be sent again although the server may have
             acted on it.
-        until: Ends the iteration after the first event that it accepts.
+        until: Ends the iteration after the first event that it accepts. The clean end
+            of a POST or PATCH before that is ``StreamEnded``, unless ``on_end`` says
+            what it is.
         connect_timeout: Seconds until the connection stands.
         header_timeout: Seconds from then until the response's headers are complete.
         idle_timeout: Seconds of silence after which the connection counts as lost;
             "adaptive" learns from the stream: three times its longest silences, at
             least 10 and at most 300 seconds.
         max_event_bytes: The largest event that is accepted; None lifts the limit.
-        on_comment: Called with each comment's text: heartbeats, most of the time.
+        too_large: What one larger than that means: "raise" an ``EventTooLarge``, or
+            "skip" it, as a gap; its ID counts.
+        on_comment: Called with each comment's text, heartbeats most of the time, when
+            the events before it were handed over.
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
         on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
             also says where that shows.
@@ -135,6 +147,8 @@ class ReconnectingEventSource:
         cookies: Any = None,
         auth: Any = INHERIT,
         follow_redirects: bool = True,
+        compress: bool = False,
+        content_types: Collection[str] = (EVENT_STREAM,),
         last_event_id: str | None = None,
         prepare: Prepare | None = None,
         # reconnecting
@@ -150,6 +164,7 @@ class ReconnectingEventSource:
         header_timeout: float | None = 30.0,
         idle_timeout: float | Literal["adaptive"] | None = 300.0,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
+        too_large: Literal["raise", "skip"] = "raise",
         # being seen
         on_comment: Callable[[str], object] | None = None,
         on_lifecycle: Callable[[Lifecycle], object] | None = None,
@@ -171,6 +186,7 @@ class ReconnectingEventSource:
             cookies=cookies,
             auth=auth,
             follow_redirects=follow_redirects,
+            compress=compress,
         )
         transports, settings = Transports(client), ClientSettings.of(client)
         asked = replace(request, position="")  # the ID is checked by itself
@@ -184,8 +200,11 @@ class ReconnectingEventSource:
             last_event_id=initial_id(last_event_id, request, client),
             on_end=end_of(on_end),
             resend=resend,
+            has_until=until is not None,
             max_event_bytes=event_bytes_of(max_event_bytes),
-            on_comment=on_comment,
+            hears_comments=on_comment is not None,
+            passes_over=passes_over(too_large),
+            resumes_by_query=isinstance(prepare, ResumeWithQuery),
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
         )
@@ -194,12 +213,14 @@ class ReconnectingEventSource:
             client=client,
             transports=transports,
             request=request,
+            content_types=content_types_of(content_types),
             prepare=prepare,
             url=self._url,
             timeout=timeouts.as_extension(),
             logger=log.logger_of(logger),
             signal=signal,
             listeners=[hear for hear in (on_lifecycle, gaps and gaps.hear) if hear],
+            on_comment=on_comment,
         )
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)

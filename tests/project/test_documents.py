@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tomllib
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -152,6 +153,13 @@ def test_the_reference_has_every_public_name() -> None:
     text = API.read_text("utf-8")
     named = set(re.findall(r"\w+", text))
     assert set(reconnecting_sse.__all__) <= named
+
+
+def test_the_quick_start_names_what_the_package_brings() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    brought = {re.split(r"[^\w-]", each)[0] for each in project["dependencies"]}
+    said = section(ROOT / "docs" / "quickstart.md", "Install")
+    assert set(re.findall(r"[\w-]+", said.partition("brings ")[2])) >= brought
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

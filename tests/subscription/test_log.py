@@ -141,3 +141,26 @@ def test_an_application_that_configured_nothing_sees_warnings_only_and_on_stderr
     assert ran.stdout == ""
     expected = "event='stream.gap' url='u' reason='r' asked_for='7'"
     assert ran.stderr.splitlines() == [expected]
+
+
+def test_a_wrong_port_does_not_look_like_a_hang():
+    """In an application that configured nothing, within the first moment."""
+    program = (
+        "import httpxr, socket\n"
+        "from reconnecting_sse import ReconnectingEventSource, StreamingTransport\n"
+        "client = httpxr.Client(transport=StreamingTransport(), trust_env=False)\n"
+        "with socket.socket() as unused:\n"
+        "    unused.bind(('127.0.0.1', 0))\n"
+        "    url = 'http://127.0.0.1:%d/feed' % unused.getsockname()[1]\n"
+        "    with ReconnectingEventSource(client, 'GET', url) as source:\n"
+        "        list(source.iter_sse())\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True
+    )
+    with child:
+        line = child.stderr.readline()
+        child.kill()
+    assert "event='stream.dropped' url='http://127.0.0.1:" in line
+    assert "is the address right, and a server listening there?" in line
+    assert "goes_on='up to 9 more attempts" in line

@@ -28,13 +28,14 @@ def scene(monkeypatch):
     return Scene(monkeypatch)
 
 
-def test_a_comment_that_raises_moves_no_cursor(scene):
+def test_a_comment_that_raises_leaves_the_cursor_at_the_event_before_it(scene):
     def hear(_text):
         raise KeyError("mine")
 
-    played = scene.play([stream(A + b": boom\n\n")], on_comment=hear)
+    played = scene.play([stream(A + b": boom\n\n" + B)], on_comment=hear)
     assert isinstance(played.error, KeyError)
-    assert played.source.last_event_id == ""
+    assert played.trace.events == ["a"]
+    assert played.source.last_event_id == "1"
 
 
 def test_closing_while_a_chunk_is_decoded_discards_it(monkeypatch):

@@ -242,6 +242,11 @@ def test_a_limit_that_no_event_keeps_is_refused(size):
         source_of(max_event_bytes=size)
 
 
+def test_what_is_too_large_is_raised_or_skipped():
+    with pytest.raises(ValueError, match='too_large= is "raise" or "skip"'):
+        source_of(too_large="ignore")
+
+
 def test_a_coroutine_function_prepares_on_the_async_face():
     assert source_of(async_client(), prepare=prepare_later).state == "connecting"
 

@@ -407,6 +407,8 @@ CHUNKS = [
             "with blanks behind": b"13 \t ",
             "with an extension": b"13;a=b",
             "with a quoted extension": b'13;a="b; c";d',
+            "with a blank before an extension": b"13 ;a=b",
+            "with a quoted extension beyond ASCII": b'13;a="\xe9"',
         }.items()
     ),
     *(
@@ -426,6 +428,9 @@ CHUNKS = [
             "with a comma": b"13,",
             "with NUL": b"13\0",
             "with a lone CR": b"13\r",
+            "with an extension beyond ASCII": b"13;a=\xe9",
+            # RFC 9112, section 7.1.1 allows it; llhttp does not.
+            "with a blank within an extension": b"13; a=b",
         }.items()
     ),
     *(

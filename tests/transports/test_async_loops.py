@@ -88,6 +88,28 @@ def test_a_source_that_is_closed_from_another_threads_loop_is_released():
         assert len(data_of(events)) == 1
 
 
+class BlindLoop(asyncio.SelectorEventLoop):
+    """Has for sockets of one's own what Windows' default loop has: nothing."""
+
+    def add_reader(self, *_):
+        raise NotImplementedError
+
+    add_writer = remove_reader = remove_writer = add_reader
+
+
+def taken(url):
+    return take_async(new_source("async", url))
+
+
+@pytest.mark.parametrize("ask", [opened, taken])
+def test_on_a_loop_that_cannot_watch_a_socket_one_is_told_which_can(ask):
+    advice = r"BlindLoop.* asyncio\.Runner\(loop_factory=asyncio\.SelectorEventLoop\)"
+    with hanging() as server, asyncio.Runner(loop_factory=BlindLoop) as runner:
+        with pytest.raises(RuntimeError, match=advice):
+            runner.run(ask(server.url))
+        assert server.closed.wait(PATIENCE)
+
+
 def test_a_silence_that_comes_for_a_cancelled_reader_is_not_the_next_ones():
     more = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import suppress
 
@@ -16,10 +17,12 @@ from tests.raw_wire import (
     PATIENCE,
     Server,
     answering,
+    black_hole,
     ending,
     framed,
     tls_context,
     trusting_context,
+    unused_port,
 )
 from tests.wires import WIRES
 
@@ -65,6 +68,18 @@ def test_without_a_limit_headers_may_come_later_than_connecting_may_take(wire):
 
     timeout = {"connect": 0.05, "headers": None}
     assert fetched(wire, script, timeout=timeout)[1] == EVENT
+
+
+def test_an_address_that_says_nothing_does_not_hold_up_the_next(wire, monkeypatch):
+    """RFC 8305, section 5; and one that refuses not even for its 250 ms."""
+    script = answering(CHUNKED + framed(EVENT) + LAST)
+    with Server(script) as server, black_hole() as hole:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        ends = [hole, ("127.0.0.1", unused_port()), ("127.0.0.1", server.port)]
+        found = [(*kind, end) for end in ends]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        timeout = {"connect": 0.6}
+        assert wire.fetch(server.url, wire.transport(), timeout=timeout)[1] == EVENT
 
 
 def secured(wire, then):
@@ -113,6 +128,21 @@ def test_an_answer_that_comes_before_the_request_is_read_is_not_lost(wire):
 
     body = b"x" * 16 * 1024 * 1024  # more than any system buffers
     response, whole = fetched(wire, script, method="POST", content=body)
+    assert (response.status_code, whole) == (429, b"why")
+
+
+def test_an_answer_that_comes_while_nobody_reads_the_request_is_not_lost(wire):
+    heard = threading.Event()
+
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 429 Later\r\nContent-Length: 3\r\n\r\nwhy")
+        assert heard.wait(PATIENCE)
+
+    body = b"x" * 16 * 1024 * 1024
+    response, whole = fetched(
+        wire, script, method="POST", content=body, seen=lambda _: heard.set()
+    )
     assert (response.status_code, whole) == (429, b"why")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from httpxr.sse import ServerSentEvent
 
@@ -44,6 +44,9 @@ _LONG_LINE_FROM, _LONG_LINE = 64, 4096
 
 # From here on the beginning of a data line is not held apart from the data.
 _HUGE_LINE = 16384
+
+# As a line's beginning it makes it one that is neither a field nor a comment.
+_IGNORED = b"-"
 
 
 class EventStreamDecoder:
@@ -80,6 +83,7 @@ class EventStreamDecoder:
         self._limit = math.inf if max_event_bytes is None else max_event_bytes
         self.has_overflowed: bool = False
         self._on_comment = on_comment
+        self._hears = on_comment is not None
         # A BOM cut short at the very start; None once the stream has begun.
         self._start: bytes | None = b""
         self._is_after_cr = False
@@ -116,21 +120,34 @@ class EventStreamDecoder:
                 raise
         return events
 
-    def _decode(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
+    @property
+    def unfinished_bytes(self) -> int:
+        """How many bytes are held of an event that has not ended."""
+        held = len(self._data) + len(self._event) + len(self._id or b"")
+        line = self._line
+        may_be_field = any(s.startswith(line[: len(s)]) for s in _FIELD_STARTS)
+        return held + len(line) * may_be_field
+
+    # What the bytes amount to is a list of events; a subclass may add other items.
+
+    def _decode(self, chunk: bytes, items: list[Any]) -> None:
         chunk = self._with_lf(chunk)
         if self._data_prefix:
-            chunk = self._after_data_line(chunk)
+            chunk = self._after_data_line(chunk, items)
         end = chunk.rfind(b"\n") + 1
         if end:
-            self._read_lines(self._completed(chunk, end), events)
+            self._read_lines(self._completed(chunk, end), items)
         if end < len(chunk):
-            self._hold(chunk[end:])
+            self._hold(chunk[end:], items)
 
-    def _after_data_line(self, chunk: bytes) -> bytes:
+    def _after_data_line(self, chunk: bytes, items: list[Any]) -> bytes:
         """What follows the end of the huge data line, if that is in the chunk."""
         end = chunk.find(b"\n")
         line_end = len(chunk) if end < 0 else end
-        self._check_size(self._data_prefix + line_end)
+        if not self._fits(self._data_prefix + line_end, items):
+            self._data_prefix = 0
+            self._line[:] = _IGNORED
+            return chunk
         if end < 0:
             self._data.extend(chunk)
             return b""
@@ -147,33 +164,32 @@ class EventStreamDecoder:
         self._line.clear()
         return lines
 
-    def _read_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
+    def _read_lines(self, lines: bytes, items: list[Any]) -> None:
         # Where the lines together fit, none of the events among them is too large.
         if len(lines) <= self._limit and self._may_be_simple(lines):
             if self._is_within_block():
                 block, blank_line, lines = lines.partition(b"\n\n")
-                self._read_line_by_line(block + blank_line, events)
+                self._read_line_by_line(block + blank_line, items)
             simple = read_simple_blocks(lines, self.last_event_id)
-            events += simple.events
+            items += simple.events
             self.last_event_id, lines = simple.last_event_id, simple.rest
             if simple.retry_ms is not None:
                 self.retry_ms = simple.retry_ms
         if lines:
-            self._read_line_by_line(lines, events)
+            self._read_line_by_line(lines, items)
 
     def _may_be_simple(self, lines: bytes) -> bool:
         """Whether the fast path may read them, and is likely to be fast."""
         if lines.find(b"\n", _LONG_LINE_FROM) >= _LONG_LINE:
             return False
-        is_deaf = self._on_comment is None
-        return is_deaf or not (lines.startswith(b":") or b"\n:" in lines)
+        return not self._hears or not (lines.startswith(b":") or b"\n:" in lines)
 
-    def _read_line_by_line(self, lines: bytes, events: list[ServerSentEvent]) -> None:
+    def _read_line_by_line(self, lines: bytes, items: list[Any]) -> None:
         for line in lines_of(lines):
             if line:
-                self._interpret(line)
+                self._interpret(line, items)
             else:
-                self._end_block(events)
+                self._end_block(items)
 
     def _is_within_block(self) -> bool:
         has_id_or_retry = self._id is not None or self._retry is not None
@@ -203,7 +219,7 @@ class EventStreamDecoder:
         self._start = None
         return start.removeprefix(codecs.BOM_UTF8)
 
-    def _hold(self, piece: bytes) -> None:
+    def _hold(self, piece: bytes, items: list[Any]) -> None:
         """Keep what may matter of a line that has not ended.
 
         The first bytes of a line that is neither a field nor a wanted comment are
@@ -211,12 +227,14 @@ class EventStreamDecoder:
         """
         start = self._line[:_TELLING_BYTES] + piece[:_TELLING_BYTES]
         if start.startswith(_FIELD_STARTS):
-            self._check_size(len(self._line) + len(piece))
+            if not self._fits(len(self._line) + len(piece), items):
+                self._line[:] = _IGNORED
+                return
             self._line.extend(piece)
             if start.startswith(b"data:") and len(self._line) >= _HUGE_LINE:
                 self._begin_data_line()
             return
-        is_wanted = start.startswith(b":") and self._on_comment is not None
+        is_wanted = self._hears and start.startswith(b":")
         room = _COMMENT_LINE_BYTES if is_wanted else _TELLING_BYTES
         self._line.extend(piece[: max(0, room - len(self._line))])
 
@@ -227,10 +245,15 @@ class EventStreamDecoder:
         self._data.extend(value)
         self._line.clear()
 
-    def _check_size(self, line_bytes: int) -> None:
+    def _fits(self, line_bytes: int, items: list[Any]) -> bool:
         held = len(self._data) + len(self._event) + len(self._id or b"")
-        if held + line_bytes > self._limit:
-            raise self._too_large()
+        if held + line_bytes <= self._limit:
+            return True
+        self._overflow(items)
+        return False
+
+    def _overflow(self, items: list[Any]) -> None:  # noqa: ARG002  (a subclass's)
+        raise self._too_large()
 
     def _too_large(self) -> EventTooLarge:
         return EventTooLarge(
@@ -238,14 +261,18 @@ class EventStreamDecoder:
             " such events, raise max_event_bytes= (None lifts the limit)"
         )
 
-    def _interpret(self, line: bytes) -> None:
+    def _interpret(self, line: bytes, items: list[Any]) -> None:
         colon = line.find(b":")
         name = line[:colon] if colon >= 0 else line
         if name in _FIELDS:
-            self._check_size(len(line))
-            self._set(name, value_of(line, len(name)))
-        elif not name and self._on_comment is not None:
-            self._on_comment(comment_text(value_of(line, 0)))
+            if self._fits(len(line), items):
+                self._set(name, value_of(line, len(name)))
+        elif not name and self._hears:
+            self._hear(comment_text(value_of(line, 0)), items)
+
+    def _hear(self, comment: str, items: list[Any]) -> None:  # noqa: ARG002  (as above)
+        assert self._on_comment is not None
+        self._on_comment(comment)
 
     def _set(self, name: bytes, value: bytes) -> None:
         if name == b"data":
@@ -259,7 +286,7 @@ class EventStreamDecoder:
         elif value.isdigit():  # of bytes: ASCII digits, and at least one
             self.retry_ms = self._retry = milliseconds(value)
 
-    def _end_block(self, events: list[ServerSentEvent]) -> None:
+    def _end_block(self, items: list[Any]) -> None:
         if self._id is not None:
             self.last_event_id = text_of(self._id)
         if self._data:
@@ -267,7 +294,7 @@ class EventStreamDecoder:
             self._data.pop()
             data = text_of(self._data)
             name, last_event_id = text_of(self._event), self.last_event_id
-            events.append(ServerSentEvent(name, data, last_event_id, self._retry))
+            items.append(ServerSentEvent(name, data, last_event_id, self._retry))
         self._forget_block()
 
     def _forget_block(self) -> None:

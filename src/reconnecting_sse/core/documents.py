@@ -79,7 +79,7 @@ class JSONDocuments:
         self._unit = unit
         self._on_done = on_done
         self._count = 0
-        self.is_done = False
+        self.is_done: bool = False
 
     def parse(self, item: ServerSentEvent | str) -> tuple[Any, ...]:
         """The document in a tuple; an empty one for a blank text or at the end.

@@ -5,7 +5,7 @@
         ├── ConnectionFailed          no response: refused, DNS, TLS, timeout, not HTTP
         ├── CertificateRejected       the server's certificate was not accepted
         ├── StreamInterrupted         an open stream was cut, or fell silent
-        ├── StreamEnded               the server ended the stream cleanly
+        ├── StreamEnded               the server ended it cleanly, and too early
         ├── UnexpectedStatus          an answer that is not 200, nor one to try again
         ├── UnexpectedContentType     200, but not an event stream
         ├── EventTooLarge             one event exceeds ``max_event_bytes``
@@ -37,9 +37,31 @@ WITHOUT_AUTHORITY = re.compile(r"(?:mailto|sips?|xmpp|acct):(?!/)", re.IGNORECAS
 BODY_LIMIT = 1024
 """How many bytes of an error answer's body an error keeps."""
 
+MESSAGE_LIMIT = 1500
+"""How many characters a message has, whatever a server makes one quote."""
+
+URL_LIMIT = 400
+"""How many of them a URL has."""
+
+
+QUOTE_LIMIT = 300
+"""How many of them a message has of anything else that is not ours."""
+
+
+def shortened(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """The text, or so much of its beginning and of its end."""
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 1]}…{text[-end:]}"
+
 
 def redacted(url: str) -> str:
     """The URL as errors and logs may show it: no userinfo, no query values."""
+    return shortened(_redacted(url), URL_LIMIT)
+
+
+def _redacted(url: str) -> str:
     url = _NO_PART_OF_A_URL.sub("", url)  # a parser may look over them
     match = _SCHEME.match(url)
     assert match is not None  # it matches nothing, too
@@ -93,7 +115,7 @@ class StreamError(SSEError):
         body: bytes = b"",
         attempts: int = 0,
     ) -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, MESSAGE_LIMIT))
         self.url: str = redacted(url)
         self.status = status
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
@@ -142,7 +164,10 @@ class StreamInterrupted(StreamError):
 
 
 class StreamEnded(StreamError):
-    """The server ended the stream cleanly; what ``retry`` strategies are told."""
+    """The server ended the stream cleanly: what ``retry`` strategies are told.
+
+    Raised where that came before ``until`` was met, and is not tried again.
+    """
 
 
 class UnexpectedStatus(StreamError):

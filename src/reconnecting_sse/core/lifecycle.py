@@ -8,8 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from reconnecting_sse.core.errors import shortened
+
 if TYPE_CHECKING:
     from reconnecting_sse.core.errors import StreamError
+
+ID_LIMIT = 200
+"""How many characters of an ID, or of what else is not ours, a line of the log has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +22,23 @@ class _Fact:
     """One fact; its fields are the log event's keywords."""
 
     name: ClassVar[str]
-    level: ClassVar[str] = "info"
     url: str
+
+    @property
+    def level(self) -> str:
+        """The log event's."""
+        return "info"
 
     def keywords(self) -> dict[str, Any]:
         """The fields that say something."""
-        shown = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: value for name, value in shown if value is not None}
+        values = ((f, getattr(self, f.name)) for f in fields(self))
+        return {f.name: _shown(f.name, v) for f, v in values if v != f.default}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A field's value for a line of the log: a server's ID may be of megabytes."""
+    is_id = isinstance(value, str) and name not in ("url", "error")
+    return shortened(value, ID_LIMIT) if is_id else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +61,12 @@ class Connecting(_Fact):
     """An attempt begins."""
 
     name: ClassVar[str] = "stream.connecting"
-    level: ClassVar[str] = "debug"
     attempt: int
     last_event_id: str
+
+    @property
+    def level(self) -> str:
+        return "debug"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +79,24 @@ class Opened(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped(_Fact):
-    """A connection, or the attempt to make one, came to an end; another follows."""
+    """A connection, or the attempt to make one, came to an end; another follows.
+
+    Attributes:
+        unfinished_bytes: How many bytes of an unfinished event were discarded with it.
+        goes_on: For how long attempts are made. Said, in a warning, where no stream was
+            ever open: with the first failure, and whenever the time has doubled.
+    """
 
     name: ClassVar[str] = "stream.dropped"
     cause: str
     error: str | None = None
     status: int | None = None
+    unfinished_bytes: int = 0
+    goes_on: str | None = None
+
+    @property
+    def level(self) -> str:
+        return "info" if self.goes_on is None else "warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +130,27 @@ class Gap(_Fact):
     """
 
     name: ClassVar[str] = "stream.gap"
-    level: ClassVar[str] = "warning"
     reason: str
     asked_for: str
     resumed_after: str | None = None
 
+    @property
+    def level(self) -> str:
+        return "warning"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(_Fact):
-    """The subscription is over."""
+    """The subscription is over.
+
+    Attributes:
+        unfinished_bytes: As those of ``Dropped``.
+    """
 
     name: ClassVar[str] = "stream.closed"
     reason: str
     error: str | None = None
+    unfinished_bytes: int = 0
 
 
 Lifecycle: TypeAlias = (

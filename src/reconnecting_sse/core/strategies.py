@@ -46,6 +46,7 @@ class ReconnectState(RetryCallState):
         is_server_directed: Whether the server has sent a ``retry``.
         retry_after: Seconds that this outcome's ``Retry-After`` asks for, or None.
         was_open: Whether a stream was ever open on this source.
+        malformed_answers: How many answers running were no HTTP, this one included.
     """
 
     # tenacity's own constructor reads the clock: every attribute is set here instead.
@@ -61,6 +62,7 @@ class ReconnectState(RetryCallState):
         is_server_directed: bool = False,
         retry_after: float | None = None,
         was_open: bool = False,
+        malformed_answers: int = 0,
     ) -> None:
         outcome = Future(attempt_number)
         outcome.set_exception(error)
@@ -82,6 +84,7 @@ class ReconnectState(RetryCallState):
         self.is_server_directed = is_server_directed
         self.retry_after = retry_after
         self.was_open = was_open
+        self.malformed_answers = malformed_answers
 
     @property
     def floor(self) -> float:

@@ -60,12 +60,12 @@ class Flow:
     """
 
     def __init__(self, auth: Any, request: httpxr.Request, *, is_async: bool) -> None:
-        self.wants_body = bool(getattr(auth, "requires_response_body", False))
+        self.wants_body: bool = bool(getattr(auth, "requires_response_body", False))
         self._name = type(auth).__name__
         self._flow: Any = flow_of(auth, is_async=is_async)(request)
         # httpxr's own fetches its token by a blocking call.
         is_plain = not isinstance(self._flow, AsyncGenerator)
-        self.blocks = is_plain and isinstance(auth, OAuth2Auth)
+        self.blocks: bool = is_plain and isinstance(auth, OAuth2Auth)
 
     def first(self) -> Any:
         """The first request to send.

@@ -20,6 +20,7 @@ from reconnecting_sse.core.errors import (
     redacted,
 )
 from reconnecting_sse.core.reconnection import Failure
+from reconnecting_sse.transports.http1.faults import MalformedError
 
 PERMANENT = (httpxr.UnsupportedProtocol, httpxr.LocalProtocolError)
 """Wire errors that say the request itself is wrong: another attempt cannot help."""
@@ -39,7 +40,8 @@ _CLOSED = (httpxr.ReadError, httpxr.RemoteProtocolError, httpxr.WriteError)
 
 _Error = TypeVar("_Error", bound=BaseException)
 
-_URL = re.compile(r"\w+://\S+")
+# From the beginning of a word only: to try each of its letters is quadratic.
+_URL = re.compile(r"(?<!\w)\w++://\S+")
 _NOT_THE_CLIENTS_TLS = (
     " (the client's own verify= and cert= cannot be read back, so they were not"
     " used: pass a transport of this package to the client)"
@@ -62,7 +64,7 @@ def failed_attempt(
     message = f"{redacted(url)}: {_described(error)}{hint}"
     failure = kind(message, url=url, status=status)
     failure.__cause__ = error
-    return Failure(failure)
+    return Failure(failure, malformed=cause_of(error, MalformedError) is not None)
 
 
 def was_never_sent(error: httpxr.HTTPError) -> bool:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 ACCEPT = (b"Accept", EVENT_STREAM.encode())
 
-_STREAM_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
+UNCOMPRESSED = (b"Accept-Encoding", b"identity")
+"""Servers that compress without flushing are many: they would hold events back."""
+
+COMPRESSED_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
+"""What can be decoded is for the transport to know, and to offer."""
+
+_STREAM_DEFAULTS = (*COMPRESSED_DEFAULTS, UNCOMPRESSED)
 _BODY_KEYWORDS = ("content", "data", "files", "json")
 
 
@@ -103,19 +109,25 @@ def read_back(request: StreamRequest) -> StreamRequest:
     return replace(request, position=position or "")
 
 
+@dataclass(frozen=True, slots=True)
+class ResumeWithQuery:
+    """Puts the last event ID into a parameter of the query, too."""
+
+    name: str
+
+    def __call__(self, request: StreamRequest, attempt: Attempt) -> StreamRequest:
+        if not attempt.last_event_id:
+            return request
+        return request.with_params({self.name: attempt.last_event_id})
+
+
 def resume_with_query(name: str) -> Prepare:
     """For ``prepare=``: the last event ID goes into the query parameter ``name``, too.
 
     For servers that resume by it, such as Mercure with "lastEventID". While there is
     no ID the URL stays as it is, whatever start it names.
     """
-
-    def prepare(request: StreamRequest, attempt: Attempt) -> StreamRequest:
-        if not attempt.last_event_id:
-            return request
-        return request.with_params({name: attempt.last_event_id})
-
-    return prepare
+    return ResumeWithQuery(name)
 
 
 def request_of(method: str, url: str, keywords: Mapping[str, Any]) -> StreamRequest:

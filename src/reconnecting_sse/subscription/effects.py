@@ -27,10 +27,10 @@ from reconnecting_sse.exchange.runners import run, run_async
 from reconnecting_sse.subscription.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from reconnecting_sse.core.answer import Answer
-    from reconnecting_sse.core.lifecycle import Attempt
+    from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
     from reconnecting_sse.core.sent import Sent
     from reconnecting_sse.exchange.calls import Exchanged
@@ -56,7 +56,8 @@ class _Effects(Generic[_Body]):
         self._attempts = attempts
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
-        self.tell = attempts.tell
+        self.tell: Callable[[Lifecycle], None] = attempts.tell
+        self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
 
     @property

@@ -13,11 +13,11 @@ import httpxr
 try:
     import httpx
     from respx.mocks import AbstractRequestMocker
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "answering from respx routes needs respx and httpx:"
         ' pip install "reconnecting-sse[testing]"'
-    ) from error
+    ) from _error
 
 from reconnecting_sse.exchange.bodies import Awaited
 

@@ -67,6 +67,7 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         Raises:
             httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: There was no response.
+            RuntimeError: The event loop cannot watch a socket.
             ValueError: A certificate's file cannot be loaded.
         """
         route = self._settings.route(request.url)

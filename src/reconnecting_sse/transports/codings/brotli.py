@@ -40,7 +40,7 @@ class BrotliDecoder(Decoder):
     def _step(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
         if self._is_finished or not (data or self.pending):
-            self.pending = False
+            self.pending: bool = False
             return b""
         self._is_empty = False
         if not self._stream.can_accept_more_data():

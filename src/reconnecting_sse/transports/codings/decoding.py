@@ -19,7 +19,7 @@ class Decoder(ABC):
         pending: More output may come without more input.
     """
 
-    pending = False
+    pending: bool = False
 
     @property
     @abstractmethod

@@ -34,7 +34,7 @@ class Inflater(Decoder):
 
     def _step(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
-        self.pending = False
+        self.pending: bool = False
         if not data and self._is_empty:
             return b""
         self._is_empty = False

@@ -55,7 +55,7 @@ class ZstdDecoder(Decoder):
             raise DecodingError(str(error)) from error
         if self._frame.eof:
             self._tail = self._frame.unused_data
-            self.pending = bool(self._tail)
+            self.pending: bool = bool(self._tail)
         else:
             self.pending = not self._frame.needs_input
         return output

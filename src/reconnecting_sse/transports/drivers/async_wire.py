@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconnecting_sse.transports.body import READ_SIZE
 from reconnecting_sse.transports.drivers.alarm import Alarm
 from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
+from reconnecting_sse.transports.drivers.outgoing import Outgoing
 from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from reconnecting_sse.transports.ways.steps import Address, AllSteps, Step
 
 _Result = TypeVar("_Result")
+
+_BLIND_LOOP = (
+    "this event loop ({}) cannot watch a socket (on Windows asyncio's default cannot):"
+    " run on one that can, with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)"
+)
 
 
 class AsyncWire:
@@ -39,7 +45,7 @@ class AsyncWire:
     """
 
     def __init__(self) -> None:
-        self.is_given_up = False
+        self.is_given_up: bool = False
         self._loop = asyncio.get_running_loop()
         self._owner = os.getpid()
         self._socket: socket.socket | None = None
@@ -47,9 +53,7 @@ class AsyncWire:
         self._alarm = Alarm(self._loop)
         self._is_late = False
         self._waiter: asyncio.Future[None] | None = None
-        self._outgoing = bytearray()
-        # What the peer stopped reading with; it may have answered all the same.
-        self._refusal: OSError | None = None
+        self._outgoing = Outgoing()
         # One piece that has come and was not taken yet, b"" at the end; one only, so
         # that the loop turns between any two.
         self._piece: bytes | None = None
@@ -58,7 +62,7 @@ class AsyncWire:
 
     @property
     def is_sending(self) -> bool:
-        return self._refusal is not None or bool(self._outgoing)
+        return self._outgoing.is_stuck
 
     @property
     def is_here(self) -> bool:
@@ -94,7 +98,7 @@ class AsyncWire:
                 self._check()
             case None:
                 return await self._first_word()
-            case bytes():
+            case _:
                 await self._send(step)
         return None
 
@@ -149,9 +153,13 @@ class AsyncWire:
 
     async def _writable(self, descriptors: list[int], wait: float | None) -> None:
         """Wait until one of the sockets is, or the next one is due."""
+        try:
+            for descriptor in descriptors:
+                self._loop.add_writer(descriptor, self._wake)
+        except NotImplementedError:
+            name = type(self._loop).__name__
+            raise RuntimeError(_BLIND_LOOP.format(name)) from None
         next_due = None if wait is None else self._loop.call_later(wait, self._wake)
-        for descriptor in descriptors:
-            self._loop.add_writer(descriptor, self._wake)
         try:
             await self._woken()
         finally:
@@ -170,25 +178,13 @@ class AsyncWire:
         if self._outgoing:
             await asyncio.sleep(0)  # as long as it takes, the loop turns
 
-    def reply(self, data: bytes) -> None:
+    def reply(self, data: bytes = b"") -> None:
         """Send it, now or as soon as there is room."""
-        self._outgoing += data
-        self._send_some()
-
-    def _send_some(self) -> None:
         assert self._socket is not None
-        try:
-            while self._outgoing:
-                del self._outgoing[: self._socket.send(self._outgoing)]
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            # It may have answered before it has read all: that is read, then.
-            self._outgoing.clear()
-            self._refusal = error
+        self._outgoing.send(self._socket, data)
         is_wanted = bool(self._outgoing)
         if is_wanted and not self._is_writing:
-            self._loop.add_writer(self._descriptor, self._send_some)
+            self._loop.add_writer(self._descriptor, self.reply)
         elif self._is_writing and not is_wanted:
             self._loop.remove_writer(self._descriptor)
             self._wake()
@@ -196,12 +192,13 @@ class AsyncWire:
 
     async def _first_word(self) -> bytes:
         """What a peer has to say that may have stopped reading."""
+        data = b""
         try:
             data = await self._arrival()
         except ConnectionError as error:
-            raise self._refusal or error from None
-        if not data and self._refusal is not None:
-            raise self._refusal
+            self._outgoing.blame(error)
+        if not data:
+            self._outgoing.blame(None)
         return data
 
     # ------------------------------------------------------------------ reading

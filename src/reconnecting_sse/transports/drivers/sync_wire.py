@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.transports.body import READ_SIZE
 from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
+from reconnecting_sse.transports.drivers.outgoing import Outgoing
 from reconnecting_sse.transports.drivers.release import Release
 from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
@@ -36,17 +37,15 @@ class SyncWire:
     """
 
     def __init__(self) -> None:
-        self.release = Release()
+        self.release: Release = Release()
         self._socket: socket.socket
         self._deadline: float | None = None
         self._timeout: float | None = 0.0
-        self._outgoing = bytearray()
-        # What the peer stopped reading with; it may have answered all the same.
-        self._refusal: OSError | None = None
+        self._outgoing = Outgoing()
 
     @property
     def is_sending(self) -> bool:
-        return self._refusal is not None or bool(self._outgoing)
+        return self._outgoing.is_stuck
 
     @property
     def is_given_up(self) -> bool:
@@ -80,7 +79,7 @@ class SyncWire:
                 self._check()
             case None:
                 return self._arrival()
-            case bytes():
+            case _:
                 self._send(step)
         return None
 
@@ -107,27 +106,27 @@ class SyncWire:
 
     def _send(self, data: bytes) -> None:
         """Send it, unless the peer has something to say first."""
-        self._outgoing += data
-        self._send_some()
+        self._outgoing.send(self._socket, data)
         while self._outgoing and not self._ready() & selectors.EVENT_READ:
-            self._send_some()
+            self._outgoing.send(self._socket)
 
     def _arrival(self) -> bytes:
         """What has come; what is to be sent goes while it is waited for."""
         while True:
-            self._send_some()
+            self._outgoing.send(self._socket)
             if self._ready() & selectors.EVENT_READ:
                 with suppress(BlockingIOError):
                     return self._first_word()
 
     def _first_word(self) -> bytes:
         """What a peer has to say that may have stopped reading."""
+        data = b""
         try:
             data = self._socket.recv(READ_SIZE)
         except ConnectionError as error:
-            raise self._refusal or error from None
-        if not data and self._refusal is not None:
-            raise self._refusal
+            self._outgoing.blame(error)
+        if not data:
+            self._outgoing.blame(None)
         return data
 
     def _ready(self) -> int:
@@ -138,17 +137,6 @@ class SyncWire:
         ready = _await([self._socket], events, self._left())
         self._check()
         return ready
-
-    def _send_some(self) -> None:
-        try:
-            while self._outgoing:
-                del self._outgoing[: self._socket.send(self._outgoing)]
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            # It may have answered before it has read all: that is read, then.
-            self._outgoing.clear()
-            self._refusal = error
 
     def _left(self) -> float | None:
         if self._deadline is None:
@@ -190,8 +178,7 @@ class SyncWire:
     def reply(self, data: bytes) -> None:
         """Send what TLS itself has to say, as far as there is room for it."""
         self._set_timeout(0.0)
-        with suppress(OSError):
-            self._socket.send(data)
+        self._outgoing.send(self._socket, data)
 
     def _set_timeout(self, seconds: float | None) -> None:
         if seconds != self._timeout:

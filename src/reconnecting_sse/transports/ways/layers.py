@@ -24,7 +24,7 @@ class Layers:
 
     def __init__(self) -> None:
         self._stack: list[TLSLayer] = []
-        self.is_ended = False
+        self.is_ended: bool = False
 
     def push(self, layer: TLSLayer) -> None:
         """Let all else go through this layer, too."""

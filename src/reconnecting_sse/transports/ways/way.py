@@ -29,9 +29,9 @@ class Way:
     __slots__ = ("_contexts", "_route", "hop", "late", "layers")
 
     def __init__(self, route: Route, contexts: Contexts) -> None:
-        self.hop = route.first_hop
-        self.layers = Layers()
-        self.late = Trouble.CONNECT_TIMEOUT
+        self.hop: str = route.first_hop
+        self.layers: Layers = Layers()
+        self.late: Trouble = Trouble.CONNECT_TIMEOUT
         self._route = route
         self._contexts = contexts
 
