@@ -146,6 +146,40 @@ def test_an_answer_that_comes_while_nobody_reads_the_request_is_not_lost(wire):
     assert (response.status_code, whole) == (429, b"why")
 
 
+@pytest.mark.parametrize("context", [None, tls_context()], ids=["plain", "tls"])
+def test_a_request_is_sent_on_after_its_answer_has_begun(wire, context):
+    """A server may answer first, and go on once it has read the whole request."""
+    heard, body = threading.Event(), b"x" * 16 * 1024 * 1024
+
+    def script(peer):
+        left = len(body) - len(peer.received().partition(b"\r\n\r\n")[2])
+        peer.send(CHUNKED + framed(EVENT))
+        assert heard.wait(PATIENCE)
+        while left:
+            left -= len(peer.received())
+        peer.send(framed(EVENT) + LAST)
+
+    with Server(script, context=context) as server:
+        transport = wire.transport(verify=trusting_context())
+        keywords = {"method": "POST", "content": body, "seen": lambda _: heard.set()}
+        assert wire.fetch(server.url, transport, **keywords)[1] == EVENT * 2
+
+
+def test_a_request_that_nobody_reads_is_no_reason_to_wait_for_ever(wire):
+    gone = threading.Event()
+
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(CHUNKED + framed(EVENT))
+        assert gone.wait(PATIENCE)
+
+    keywords = {"method": "POST", "content": b"x" * 16 * 1024 * 1024}
+    with Server(script) as server:
+        with pytest.raises(httpxr.ReadTimeout, match="sent nothing for"):
+            wire.fetch(server.url, wire.transport(), timeout={"read": 0.1}, **keywords)
+        gone.set()
+
+
 def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):
     def script(peer):
         peer.sock.recv(1000)

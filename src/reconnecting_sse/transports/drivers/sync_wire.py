@@ -155,8 +155,10 @@ class SyncWire:
             SilenceError: Nothing came.
             ClosedError: The wire was released.
         """
-        self._set_timeout(longest if longest is None else max(longest, _SHORTEST))
         try:
+            if self._outgoing:
+                self._send_on(longest)
+            self._set_timeout(longest if longest is None else max(longest, _SHORTEST))
             data = self._socket.recv(READ_SIZE)
         except TimeoutError as error:
             if longest is None or error.errno is not None:  # the system's own
@@ -166,6 +168,12 @@ class SyncWire:
             # An end of our own making looks the same.
             self._check()
         return data
+
+    def _send_on(self, longest: float | None) -> None:
+        """The answer came first: a server may go on once it has the whole request."""
+        self._set_timeout(0.0)
+        self._made(Within(longest))
+        self._send(b"")
 
     def _last_look(self, longest: float) -> bytes:
         """Frozen beyond its time a process finds what came meanwhile."""
