@@ -70,6 +70,24 @@ def test_without_a_limit_headers_may_come_later_than_connecting_may_take(wire):
     assert fetched(wire, script, timeout=timeout)[1] == EVENT
 
 
+@pytest.mark.parametrize("seconds", [3e6, 1e12, float("inf")])
+def test_a_timeout_may_be_longer_than_any_system_waits(wire, seconds):
+    more = threading.Event()
+
+    def late(peer):
+        assert more.wait(PATIENCE)
+        peer.send(framed(EVENT) + LAST)
+
+    with Server(answering(CHUNKED, framed(EVENT), then=late)) as server:
+        _, whole = wire.fetch(
+            server.url,
+            wire.transport(),
+            timeout=dict.fromkeys(("connect", "headers", "read"), seconds),
+            seen=lambda _: more.set(),
+        )
+    assert whole == EVENT * 2
+
+
 def test_an_address_that_says_nothing_does_not_hold_up_the_next(wire, monkeypatch):
     """RFC 8305, section 5; and one that refuses not even for its 250 ms."""
     script = answering(CHUNKED + framed(EVENT) + LAST)
