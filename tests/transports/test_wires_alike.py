@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import suppress
 
@@ -24,6 +25,7 @@ from tests.raw_wire import (
     trusting_context,
     unused_port,
 )
+from tests.transports.ways.in_memory import TLSPeer, damaged
 from tests.wires import WIRES
 
 LENGTH = OK + b"Content-Length: %d\r\n"
@@ -135,6 +137,42 @@ def test_what_has_no_body_is_not_cut_over_tls(wire, status):
     with Server(script, context=tls_context()) as server:
         transport = wire.transport(verify=trusting_context())
         assert wire.fetch(server.url, transport)[1] == b""
+
+
+def in_one_segment(wire, last):
+    """Answer with what ``last`` makes of TLS; the connection stays open."""
+
+    def script(peer):
+        heard = []
+        tls = TLSPeer(answer=heard.append)
+        while not heard:
+            peer.send(tls(peer.received()))
+        peer.send(last(tls))
+        peer.sees_the_end()
+
+    with Server(script) as server:
+        url = server.url.replace("http", "https")
+        return wire.fetch(url, wire.transport(verify=trusting_context()))
+
+
+def test_the_end_that_tls_tells_together_with_the_head_is_the_end(wire):
+    head = OK + b"\r\n"
+    assert in_one_segment(wire, lambda tls: tls.send(head) + tls.close())[1] == b""
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [(OK, "without a complete response"), (CHUNKED, "ended the body")],
+)
+def test_the_end_that_tls_tells_too_early_is_not_waited_for(wire, said, words):
+    with pytest.raises(httpxr.RemoteProtocolError, match=words):
+        in_one_segment(wire, lambda tls: tls.send(said) + tls.close())
+
+
+def test_records_that_are_damaged_within_the_head_are_told_at_once(wire):
+    with pytest.raises(httpxr.ReadError, match="instead of answering") as caught:
+        in_one_segment(wire, lambda tls: tls.send(OK) + damaged(tls.send(EVENT)))
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
 
 
 def test_an_answer_that_comes_before_the_request_is_read_is_not_lost(wire):
