@@ -76,8 +76,13 @@ def _redacted(url: str) -> str:
     head, mark, query = rest.partition("#")[0].partition("?")
     if not mark:
         return scheme + head
-    names = (pair.partition("=") for pair in query.split("&"))
-    return scheme + head + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
+    return scheme + head + "?" + "&".join(map(_hidden, query.split("&")))
+
+
+def _hidden(pair: str) -> str:
+    """A parameter without its value; what has no name is a value itself."""
+    name, mark, _ = pair.partition("=")
+    return f"{name}=***" if name and mark else "***" * bool(pair)
 
 
 def printable(text: str) -> str:
