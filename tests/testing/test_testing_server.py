@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -310,3 +312,17 @@ def test_a_listener_that_is_closed_stays_closed():
         again()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", listener.port))
+
+
+def test_it_compares_no_bytes_with_text():
+    program = (
+        "from reconnecting_sse.testing import NumberedFeed, ScriptedServer\n"
+        "from urllib.request import urlopen\n"
+        "with ScriptedServer(NumberedFeed(2)) as server:\n"
+        "    print(urlopen(server.url).read().count(b'data'))\n"
+    )
+    command = [sys.executable, "-bb", "-W", "error", "-c", program]
+    ran = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=LIMIT
+    )
+    assert (ran.stdout, ran.stderr) == ("2\n", "")
