@@ -124,7 +124,7 @@ def test_a_silence_that_comes_for_a_cancelled_reader_is_not_the_next_ones():
         reading = asyncio.create_task(body.read())
         await asyncio.sleep(0)  # it begins, and waits
         reading.cancel()
-        body._wire._fall_silent()
+        body._wire._run_out()
         with pytest.raises(asyncio.CancelledError):
             await reading
         more.set()

@@ -22,6 +22,7 @@ from reconnecting_sse.transports.http1.payload import UntilClose
 from reconnecting_sse.transports.inflow import Inflow
 from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.route import Route
+from reconnecting_sse.transports.ways.steps import Within
 from reconnecting_sse.transports.ways.trust import Contexts
 from tests.raw_wire import EVENT, PATIENCE
 from tests.transports.test_async_transport import until
@@ -172,7 +173,7 @@ def test_a_body_may_be_closed_from_a_thread_without_a_loop():
         assert theirs.recv(1) == b""
 
 
-def test_what_was_taken_from_a_closed_wire_asks_for_no_more():
+def test_a_closed_wire_gives_nothing_and_asks_for_no_more():
     with connected() as (ours, theirs):
 
         async def taking():
@@ -183,7 +184,37 @@ def test_what_was_taken_from_a_closed_wire_asks_for_no_more():
             theirs.sendall(EVENT)
             await until(lambda: not wire._is_reading)  # it pauses
             wire.close()
-            assert wire.take() == EVENT
+            assert wire.take() is None
             assert not wire._is_reading
 
         asyncio.run(asyncio.wait_for(taking(), PATIENCE))
+
+
+@both_faces
+def test_what_came_while_the_process_was_frozen_is_in_time_and_nothing_later(face):
+    with connected() as (ours, theirs):
+
+        def steps():
+            yield Within(0.01)
+            theirs.sendall(EVENT)
+            threading.Event().wait(0.05)  # as if it were frozen
+            came = yield None
+            with pytest.raises(TimeoutError):
+                yield None
+            yield Within(PATIENCE)
+            theirs.sendall(EVENT)
+            return came + (yield None)
+
+        async def reading():
+            body = async_body(ours)
+            try:
+                return await body._wire.run(steps())
+            finally:
+                body.close()
+
+        if face == "sync":
+            body = sync_body(ours)
+            assert body._wire.run(steps()) == EVENT * 2
+            body.close()
+        else:
+            assert asyncio.run(reading()) == EVENT * 2

@@ -90,7 +90,7 @@ class AsyncWire:
         self._check()
         match step:
             case Within(seconds):
-                self._alarm.set(seconds, self._run_out)
+                self._allow(seconds)
             case Resolve(host, port):
                 return await self._resolved(host, port)
             case Dial(addresses):
@@ -104,13 +104,20 @@ class AsyncWire:
 
     # ------------------------------------------------------------------ waiting
 
+    def _allow(self, seconds: float | None) -> None:
+        """What is awaited from now on has so many seconds."""
+        self._is_late = False
+        self._alarm.set(seconds, self._run_out)
+
     async def _woken(self) -> None:
+        self._check()
+        if self._is_late:
+            raise TimeoutError("the time was used up")
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-        self._check()
 
     def _wake(self, *_: object) -> None:
         waiter = self._waiter
@@ -118,14 +125,15 @@ class AsyncWire:
             waiter.set_result(None)
 
     def _run_out(self) -> None:
+        # A process that was frozen finds first what has come meanwhile.
+        if self._is_reading:
+            self._readable()
         self._is_late = True
         self._wake()
 
     def _check(self) -> None:
         if self.is_given_up:
             raise ClosedError
-        if self._is_late:
-            raise TimeoutError("the time was used up")
 
     # ------------------------------------------------------------------ connecting
 
@@ -147,6 +155,7 @@ class AsyncWire:
             while sock is None:
                 wait = dialing.begin_due(self._loop.time())
                 await self._writable([s.fileno() for s in dialing.trying], wait)
+                self._check()
                 sock = dialing.connected(self._loop.time())
             self._socket, self._descriptor = sock, sock.fileno()
         self._read_on()
@@ -211,8 +220,7 @@ class AsyncWire:
             ClosedError: The wire was closed.
             OSError: The connection was lost.
         """
-        self._is_late = False
-        self._alarm.set(longest, self._fall_silent)
+        self._allow(longest)
         try:
             return await self._arrival()
         except TimeoutError as error:
@@ -237,9 +245,8 @@ class AsyncWire:
         return piece
 
     def _read_on(self) -> None:
-        if self._loss is None and not self.is_given_up:
-            self._is_reading = True
-            self._loop.add_reader(self._descriptor, self._readable)
+        self._is_reading = True
+        self._loop.add_reader(self._descriptor, self._readable)
 
     def _readable(self) -> None:
         assert self._socket is not None
@@ -257,13 +264,6 @@ class AsyncWire:
         self._is_reading = False
         self._loop.remove_reader(self._descriptor)
 
-    def _fall_silent(self) -> None:
-        # A process that was frozen finds first what has come meanwhile.
-        if self._is_reading:
-            self._readable()
-        if self._piece is None:
-            self._run_out()
-
     # ------------------------------------------------------------------ letting go
 
     def abort(self) -> None:
@@ -280,6 +280,7 @@ class AsyncWire:
         """Free the socket, and whoever waits for it. Idempotent."""
         self.is_given_up = True
         sock, self._socket = self._socket, None
+        self._piece = None
         # After a fork the selector is the parent's, too; a closed loop has none.
         if os.getpid() == self._owner:
             with suppress(RuntimeError):
