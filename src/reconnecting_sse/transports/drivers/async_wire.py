@@ -233,7 +233,7 @@ class AsyncWire:
     def take(self) -> bytes | None:
         """What has come already; None if nothing has."""
         piece, self._piece = self._piece, None
-        if piece and not self._is_reading:
+        if piece and not (self._is_reading or self._loop.is_closed()):
             self._read_on()
         return piece
 
