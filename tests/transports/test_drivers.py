@@ -7,11 +7,12 @@ import errno
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpxr
 import pytest
 
+from reconnecting_sse.transports import asynchronous
 from reconnecting_sse.transports.conversation import Answered, Conversation
 from reconnecting_sse.transports.drivers.async_body import AsyncBody
 from reconnecting_sse.transports.drivers.async_wire import AsyncWire
@@ -25,6 +26,7 @@ from reconnecting_sse.transports.ways.route import Route
 from reconnecting_sse.transports.ways.steps import Within
 from reconnecting_sse.transports.ways.trust import Contexts
 from tests.raw_wire import EVENT, PATIENCE
+from tests.transports.test_async_loops import hanging, opened
 from tests.transports.test_async_transport import until
 from tests.transports.ways.records import (
     APPLICATION_DATA,
@@ -188,6 +190,62 @@ def test_a_closed_wire_gives_nothing_and_asks_for_no_more():
             assert not wire._is_reading
 
         asyncio.run(asyncio.wait_for(taking(), PATIENCE))
+
+
+class Interrupted(socket.socket):
+    """A socket whose reader is interrupted by a signal, once it has read."""
+
+    def recv(self, *args):
+        super().recv(*args)
+        raise SystemExit
+
+
+def test_bytes_that_an_interruption_took_along_are_a_loss_and_no_gap():
+    """The signal's handler raises within the loop, which may then run on."""
+    with connected() as (ours, theirs), closing(asyncio.new_event_loop()) as loop:
+
+        async def reading():
+            body = async_body(Interrupted(fileno=ours.detach()))
+            try:
+                return await body.read()
+            finally:
+                body.close()
+
+        task = loop.create_task(reading())
+        theirs.sendall(EVENT)
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(task)
+        theirs.sendall(EVENT)
+        with pytest.raises(httpxr.ReadError, match="reading was interrupted"):
+            loop.run_until_complete(task)
+
+
+class InterruptedLoop(asyncio.SelectorEventLoop):
+    """A signal's handler raises as soon as the loop watches a socket."""
+
+    def add_writer(self, descriptor, *args):
+        super().add_writer(descriptor, *args)
+        self.watched = descriptor
+        raise SystemExit
+
+
+def test_an_interruption_leaves_no_socket_watched_that_is_closed():
+    """The next one to have its number could not be watched."""
+    with hanging() as server, closing(InterruptedLoop()) as loop:
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(opened(server.url))
+        assert not loop.remove_writer(loop.watched)
+
+
+def test_an_interruption_right_after_the_head_frees_the_connection(monkeypatch):
+    def interrupted(*_):
+        raise SystemExit
+
+    monkeypatch.setattr(asynchronous, "AsyncBody", interrupted)
+    with hanging() as server, closing(asyncio.new_event_loop()) as loop:
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(opened(server.url))
+        assert server.closed.wait(PATIENCE)
 
 
 @both_faces

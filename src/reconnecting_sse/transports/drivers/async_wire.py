@@ -162,18 +162,18 @@ class AsyncWire:
 
     async def _writable(self, descriptors: list[int], wait: float | None) -> None:
         """Wait until one of the sockets is, or the next one is due."""
+        next_due = None if wait is None else self._loop.call_later(wait, self._wake)
         try:
             for descriptor in descriptors:
                 self._loop.add_writer(descriptor, self._wake)
+            await self._woken()
         except NotImplementedError:
             name = type(self._loop).__name__
             raise RuntimeError(_BLIND_LOOP.format(name)) from None
-        next_due = None if wait is None else self._loop.call_later(wait, self._wake)
-        try:
-            await self._woken()
         finally:
-            for descriptor in descriptors:
-                self._loop.remove_writer(descriptor)
+            with suppress(NotImplementedError):
+                for descriptor in descriptors:
+                    self._loop.remove_writer(descriptor)
             if next_due is not None:
                 next_due.cancel()
 
@@ -250,13 +250,18 @@ class AsyncWire:
 
     def _readable(self) -> None:
         assert self._socket is not None
-        if self._piece is None:
+        if self._piece is None and self._loss is None:
             try:
                 self._piece = self._socket.recv(READ_SIZE)
             except BlockingIOError:
                 return
             except OSError as error:
                 self._loss = error
+            except BaseException:
+                # A signal handler's: it may have swallowed bytes, so never go on.
+                self._loss = OSError("reading was interrupted")
+                self._wake()
+                raise
             self._wake()
             if self._piece:
                 return
