@@ -13,6 +13,7 @@ import httpxr
 import pytest
 
 from reconnecting_sse.transports import asynchronous
+from reconnecting_sse.transports.body import READ_SIZE
 from reconnecting_sse.transports.conversation import Answered, Conversation
 from reconnecting_sse.transports.drivers.async_body import AsyncBody
 from reconnecting_sse.transports.drivers.async_wire import AsyncWire
@@ -190,6 +191,37 @@ def test_a_closed_wire_gives_nothing_and_asks_for_no_more():
             assert not wire._is_reading
 
         asyncio.run(asyncio.wait_for(taking(), PATIENCE))
+
+
+class Swallowing(socket.socket):
+    """A socket whose peer reads as fast as anybody can write."""
+
+    def send(self, data):
+        return len(data)
+
+
+def test_a_large_request_does_not_keep_the_loop_from_others():
+    turns = []
+
+    def steps():
+        for _ in range(20):
+            yield bytes(READ_SIZE)
+
+    async def counting():
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def sending(ours):
+        body = async_body(Swallowing(fileno=ours.detach()))
+        others = asyncio.create_task(counting())
+        await body._wire.run(steps())
+        others.cancel()
+        body.close()
+
+    with connected() as (ours, _):
+        asyncio.run(sending(ours))
+    assert len(turns) >= 20
 
 
 class Interrupted(socket.socket):

@@ -184,8 +184,8 @@ class AsyncWire:
         self.reply(data)
         while self._outgoing and self._piece is None and self._loss is None:
             await self._woken()
-        if self._outgoing:
-            await asyncio.sleep(0)  # as long as it takes, the loop turns
+        if len(data) >= READ_SIZE or self._outgoing:
+            await asyncio.sleep(0)  # whoever reads as fast as this does not keep it
 
     def reply(self, data: bytes = b"") -> None:
         """Send it, now or as soon as there is room."""
