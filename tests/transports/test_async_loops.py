@@ -12,6 +12,7 @@ import httpxr
 import pytest
 
 from reconnecting_sse import AsyncStreamingTransport
+from reconnecting_sse.transports.body import READ_SIZE
 from tests.connection_harness import data_of, new_source, take_async
 from tests.raw_wire import (
     CHUNKED,
@@ -88,6 +89,29 @@ def test_a_source_that_is_closed_from_another_threads_loop_is_released():
         assert len(data_of(events)) == 1
 
 
+@pytest.mark.parametrize("running", [closed_loop, idle_loop])
+def test_another_loop_is_given_what_had_come_and_then_an_error(running):
+    pouring = answering(CHUNKED, *[framed(bytes(READ_SIZE))] * 3)
+
+    async def opening():
+        body = await opened(server.url)
+        while body._wire._is_reading:  # until it pauses
+            await asyncio.sleep(0.001)
+        return body
+
+    async def reading(body):
+        came = 0
+        with pytest.raises(httpxr.ReadError, match="belongs to another event loop"):
+            while True:
+                came += len(await body.read())
+        return came
+
+    with Server(pouring) as server, running() as run:
+        body = run(opening())
+        assert asyncio.run(reading(body)) > 0
+        body.close()
+
+
 class BlindLoop(asyncio.SelectorEventLoop):
     """Has for sockets of one's own what Windows' default loop has: nothing."""
 
@@ -124,7 +148,7 @@ def test_a_silence_that_comes_for_a_cancelled_reader_is_not_the_next_ones():
         reading = asyncio.create_task(body.read())
         await asyncio.sleep(0)  # it begins, and waits
         reading.cancel()
-        body._wire._fall_silent()
+        body._wire._run_out()
         with pytest.raises(asyncio.CancelledError):
             await reading
         more.set()

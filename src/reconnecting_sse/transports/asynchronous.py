@@ -81,10 +81,10 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             wire.is_given_up = signal.aborted
         try:
             answered = await wire.run(conversation.steps())
+            body = AsyncBody(wire, conversation, answered)
         except BaseException:
             wire.close()
             raise
-        body = AsyncBody(wire, conversation, answered)
         return conversation.response(answered, body)
 
     async def aclose(self) -> None:

@@ -41,6 +41,7 @@ class SyncWire:
         self.release: Release = Release()
         self._socket: socket.socket
         self._deadline: float | None = None
+        self._is_late = False
         self._timeout: float | None = 0.0
         self._outgoing = Outgoing()
 
@@ -72,9 +73,11 @@ class SyncWire:
             case Within(seconds):
                 seconds = _waitable(seconds)
                 self._deadline = None if seconds is None else _now() + seconds
+                self._is_late = False
             case Resolve(host, port):
                 addresses = resolved(host, port)
-                self._left()  # it may have taken all the time
+                if self._left() == 0:
+                    raise TimeoutError("to resolve the name took all the time")
                 return addresses
             case Dial(addresses):
                 self._dial(addresses)
@@ -143,9 +146,11 @@ class SyncWire:
     def _left(self) -> float | None:
         if self._deadline is None:
             return None
-        left = self._deadline - _now()
-        if left <= 0:
+        if self._is_late:
             raise TimeoutError("the time was used up")
+        left = max(0.0, self._deadline - _now())
+        # Frozen beyond its time a process looks once at what has come meanwhile.
+        self._is_late = not left
         return left
 
     # ------------------------------------------------------------------ reading
