@@ -249,7 +249,7 @@ class AsyncWire:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._loss = error
+                self._loss = error.with_traceback(None)  # its frames know the wire
             self._wake()
             if self._piece:
                 return
@@ -261,7 +261,7 @@ class AsyncWire:
         # A process that was frozen finds first what has come meanwhile.
         if self._is_reading:
             self._readable()
-        if self._piece is None:
+        if self._piece is None and self._loss is None:
             self._run_out()
 
     # ------------------------------------------------------------------ letting go
