@@ -581,6 +581,7 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["localhost:8000/feed"], "write https://localhost:8000/feed, or http://"),
         (["me:s3cret@h/feed?k=s3cret"], "write https://h/feed?k=***"),
         (["ftp://h/"], "scheme is not http"),
+        (["mailto:me@h.test"], "the scheme of mailto:me@h.test is not http or https"),
         (["https://"], "no host"),
         (["https:///feed"], "no host"),
         (["http://me:s3cret@h:99999/"], "Invalid port"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import httpxr
 
-from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.errors import WITHOUT_AUTHORITY, redacted
 from reconnecting_sse.core.headers import has_control, is_token
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def url(text: str) -> str:
     scheme, mark, rest = text.partition("://")
     if not mark and _ONLY_A_SCHEME.match(text):
         raise click.BadParameter("it is no URL; write it as https://host/path")
+    if WITHOUT_AUTHORITY.match(text):
+        shown = redacted(text)
+        raise click.BadParameter(f"the scheme of {shown} is not http or https")
     if not mark:
         # No credential is repeated, should there be one in it.
         shown = redacted(f"https://{text}")
