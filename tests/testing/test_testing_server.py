@@ -316,9 +316,10 @@ def test_a_listener_that_is_closed_stays_closed():
 
 def test_it_compares_no_bytes_with_text():
     program = (
-        "from reconnecting_sse.testing import NumberedFeed, ScriptedServer\n"
+        "from reconnecting_sse.testing import Answer, ScriptedServer\n"
         "from urllib.request import urlopen\n"
-        "with ScriptedServer(NumberedFeed(2)) as server:\n"
+        "answer = Answer(body=['data: a', b'data', b'', ''])\n"
+        "with ScriptedServer([answer]) as server:\n"
         "    print(urlopen(server.url).read().count(b'data'))\n"
     )
     command = [sys.executable, "-bb", "-W", "error", "-c", program]

@@ -256,7 +256,7 @@ class AsyncWire:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._loss = error
+                self._loss = error.with_traceback(None)  # its frames know the wire
             except BaseException:
                 # A signal handler's: it may have swallowed bytes, so never go on.
                 self._loss = OSError("reading was interrupted")
