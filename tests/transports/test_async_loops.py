@@ -25,6 +25,7 @@ from tests.raw_wire import (
     tls_context,
     trusting_context,
 )
+from tests.transports.test_async_transport import until
 from tests.wires import request_for
 
 
@@ -89,26 +90,29 @@ def test_a_source_that_is_closed_from_another_threads_loop_is_released():
         assert len(data_of(events)) == 1
 
 
+async def all_of(body, came):
+    while True:
+        came.append(await body.read())
+
+
 @pytest.mark.parametrize("running", [closed_loop, idle_loop])
 def test_another_loop_is_given_what_had_come_and_then_an_error(running):
     pouring = answering(CHUNKED, *[framed(bytes(READ_SIZE))] * 3)
 
     async def opening():
         body = await opened(server.url)
-        while body._wire._is_reading:  # until it pauses
-            await asyncio.sleep(0.001)
+        await until(lambda: not body._wire._is_reading)  # it pauses
         return body
 
     async def reading(body):
-        came = 0
+        came = [await body.read()]
         with pytest.raises(httpxr.ReadError, match="belongs to another event loop"):
-            while True:
-                came += len(await body.read())
+            await all_of(body, came)
         return came
 
     with Server(pouring) as server, running() as run:
         body = run(opening())
-        assert asyncio.run(reading(body)) > 0
+        assert all(asyncio.run(reading(body)))
         body.close()
 
 
