@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 import weakref
 from contextlib import contextmanager
 
 import httpxr
 import pytest
+import uvloop
 
 from reconnecting_sse import AsyncStreamingTransport
 from reconnecting_sse.transports.body import READ_SIZE
@@ -182,3 +184,26 @@ def test_a_read_that_fails_leaves_no_cycle_behind(ending):
             asyncio.run(main())
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_closing_within_tls_logs_nothing(new_loop, caplog):
+    """uvloop's own TLS says "Fatal error on SSL protocol" where it is closed early."""
+
+    async def closing():
+        request = request_for(server.url)
+        transport = AsyncStreamingTransport(verify=trusting_context())
+        body = (await transport.handle_async_request(request)).stream
+        assert await body.read() == EVENT
+        reading = asyncio.create_task(body.read())
+        await asyncio.sleep(0)
+        body.close()
+        with pytest.raises(httpxr.ReadError, match="closed by this program"):
+            await reading
+
+    caplog.set_level(logging.DEBUG)
+    with hanging(context=tls_context()) as server:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(closing())
+        assert server.closed.wait(PATIENCE)
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
