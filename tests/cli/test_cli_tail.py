@@ -581,9 +581,10 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["localhost:8000/feed"], "write https://localhost:8000/feed, or http://"),
         (["me:s3cret@h/feed?k=s3cret"], "write https://h/feed?k=***"),
         (["ftp://h/"], "scheme is not http"),
+        (["mailto:me@h.test"], "the scheme of mailto:me@h.test is not http or https"),
         (["https://"], "no host"),
         (["https:///feed"], "no host"),
-        (["http://me:s3cret@h:99999/"], "Invalid port"),
+        (["http://me:s3cret@h:99999/"], "is its port a number"),
         (["http://h/a b"], "blank"),
         (["http://h/\r\nx"], "control character"),
         (["http://h/", "-H", "Authorization s3cret"], "write 'Name: value'"),
@@ -809,3 +810,31 @@ def test_every_option_is_documented(command):
         if isinstance(option, click.Option):
             for spelling in (*option.opts, *option.secondary_opts):
                 assert re.search(rf"`{spelling}[` ]", page), spelling
+
+
+# ------------------------------------------------------------------ discretion
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:sec/ret@host/",
+        "http://me:sec#ret@host:x/",
+        "http://me:sec?ret@host:x/",
+        "http://me:sec]ret@ho st/",
+        "http://me:sec\\ret@host:99999/",
+        "http://sec@ret:port/",
+        "me:sec/ret@host/",
+        "http://secret@/",
+        "http://:80/?secret",
+        "http://me:secret@:80/",
+        "http://host:port/?secret",
+        "ftp://me:secret@host/",
+        "http://me:secret@host:0/",
+    ],
+)
+def test_no_usage_error_repeats_what_may_be_a_credential(url):
+    result = run(url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert not re.search("sec|ret@|ret:", result.stderr)
+    assert "Traceback" not in result.stderr

@@ -56,7 +56,7 @@ def conversation(wire):
 
 def answered(layers=None):
     inflow = Inflow(layers or Layers(), UntilClose(), None)
-    return Answered(HEAD, inflow, b"", coding="")
+    return Answered(HEAD, inflow, b"", "")
 
 
 def sync_body(sock, layers=None):
