@@ -115,6 +115,7 @@ class Site:
             "/hub": self._hub,
             "/history": self._history,
             "/answers": self._answers,
+            "/signed": self._signed,
             "/answers/a1": self._answers,
         }
 
@@ -166,6 +167,12 @@ class Site:
         if request.header("authorization") not in ("Bearer fresh", "Bearer newer"):
             return Answer(401, headers=[], framing="length")
         return self._stream(request, ["data: for you only"])
+
+    def _signed(self, request: RecordedRequest) -> Step:
+        if request.header("last-event-id") or not request.header("x-signature"):
+            return Answer(204)
+        body = self._live(_numbered(["data: plain, but events"]))
+        return Answer(headers=[("Content-Type", "text/plain")], body=body)
 
     def _beating(self, request: RecordedRequest) -> Step:
         if request.header("last-event-id"):

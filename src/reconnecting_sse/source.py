@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconnecting_sse.core.answer import EVENT_STREAM
@@ -350,7 +349,7 @@ class ReconnectingEventSource:
         last = counters.last_byte_at
         return StreamStats(
             connections=counters.connections,
-            reconnects=MappingProxyType(dict(counters.reconnects)),
+            reconnects=dict(counters.reconnects),
             events=counters.events - self._subscription.queue.withheld,
             bytes=counters.bytes,
             last_byte_age=None if last is None else time.monotonic() - last,

@@ -7,11 +7,13 @@ import errno
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpxr
 import pytest
 
+from reconnecting_sse.transports import asynchronous
+from reconnecting_sse.transports.body import READ_SIZE
 from reconnecting_sse.transports.conversation import Answered, Conversation
 from reconnecting_sse.transports.drivers.async_body import AsyncBody
 from reconnecting_sse.transports.drivers.async_wire import AsyncWire
@@ -22,8 +24,10 @@ from reconnecting_sse.transports.http1.payload import UntilClose
 from reconnecting_sse.transports.inflow import Inflow
 from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.route import Route
+from reconnecting_sse.transports.ways.steps import Within
 from reconnecting_sse.transports.ways.trust import Contexts
 from tests.raw_wire import EVENT, PATIENCE
+from tests.transports.test_async_loops import hanging, opened
 from tests.transports.test_async_transport import until
 from tests.transports.ways.records import (
     APPLICATION_DATA,
@@ -56,7 +60,7 @@ def conversation(wire):
 
 def answered(layers=None):
     inflow = Inflow(layers or Layers(), UntilClose(), None)
-    return Answered(HEAD, inflow, b"", is_decoded=False)
+    return Answered(HEAD, inflow, b"", coding="")
 
 
 def sync_body(sock, layers=None):
@@ -172,7 +176,7 @@ def test_a_body_may_be_closed_from_a_thread_without_a_loop():
         assert theirs.recv(1) == b""
 
 
-def test_what_was_taken_from_a_closed_wire_asks_for_no_more():
+def test_a_closed_wire_gives_nothing_and_asks_for_no_more():
     with connected() as (ours, theirs):
 
         async def taking():
@@ -183,7 +187,124 @@ def test_what_was_taken_from_a_closed_wire_asks_for_no_more():
             theirs.sendall(EVENT)
             await until(lambda: not wire._is_reading)  # it pauses
             wire.close()
-            assert wire.take() == EVENT
+            assert wire.take() is None
             assert not wire._is_reading
 
         asyncio.run(asyncio.wait_for(taking(), PATIENCE))
+
+
+class Swallowing(socket.socket):
+    """A socket whose peer reads as fast as anybody can write."""
+
+    def send(self, data):
+        return len(data)
+
+
+def test_a_large_request_does_not_keep_the_loop_from_others():
+    turns = []
+
+    def steps():
+        for _ in range(20):
+            yield bytes(READ_SIZE)
+
+    async def counting():
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def sending(ours):
+        body = async_body(Swallowing(fileno=ours.detach()))
+        others = asyncio.create_task(counting())
+        await body._wire.run(steps())
+        others.cancel()
+        body.close()
+
+    with connected() as (ours, _):
+        asyncio.run(sending(ours))
+    assert len(turns) >= 20
+
+
+class Interrupted(socket.socket):
+    """A socket whose reader is interrupted by a signal, once it has read."""
+
+    def recv(self, *args):
+        super().recv(*args)
+        raise SystemExit
+
+
+def test_bytes_that_an_interruption_took_along_are_a_loss_and_no_gap():
+    """The signal's handler raises within the loop, which may then run on."""
+    with connected() as (ours, theirs), closing(asyncio.new_event_loop()) as loop:
+
+        async def reading():
+            body = async_body(Interrupted(fileno=ours.detach()))
+            try:
+                return await body.read()
+            finally:
+                body.close()
+
+        task = loop.create_task(reading())
+        theirs.sendall(EVENT)
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(task)
+        theirs.sendall(EVENT)
+        with pytest.raises(httpxr.ReadError, match="reading was interrupted"):
+            loop.run_until_complete(task)
+
+
+class InterruptedLoop(asyncio.SelectorEventLoop):
+    """A signal's handler raises as soon as the loop watches a socket."""
+
+    def add_writer(self, descriptor, *args):
+        super().add_writer(descriptor, *args)
+        self.watched = descriptor
+        raise SystemExit
+
+
+def test_an_interruption_leaves_no_socket_watched_that_is_closed():
+    """The next one to have its number could not be watched."""
+    with hanging() as server, closing(InterruptedLoop()) as loop:
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(opened(server.url))
+        assert not loop.remove_writer(loop.watched)
+
+
+def test_an_interruption_right_after_the_head_frees_the_connection(monkeypatch):
+    def interrupted(*_):
+        raise SystemExit
+
+    monkeypatch.setattr(asynchronous, "AsyncBody", interrupted)
+    with hanging() as server, closing(asyncio.new_event_loop()) as loop:
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(opened(server.url))
+        assert server.closed.wait(PATIENCE)
+
+
+@both_faces
+def test_what_came_while_the_process_was_frozen_is_in_time_and_nothing_later(face):
+    with connected() as (ours, theirs):
+
+        def steps():
+            yield Within(0.01)
+            theirs.sendall(EVENT)
+            threading.Event().wait(0.05)  # as if it were frozen
+            came = yield None
+            with pytest.raises(TimeoutError):
+                yield None
+            yield Within(PATIENCE)
+            theirs.sendall(EVENT)
+            return came + (yield None)
+
+        async def reading():
+            body = async_body(ours)
+            try:
+                return await body._wire.run(steps())
+            finally:
+                body.close()
+
+        if face == "sync":
+            body = sync_body(ours)
+            assert body._wire.run(steps()) == EVENT * 2
+            body.close()
+        else:
+            assert asyncio.run(reading()) == EVENT * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import suppress
 
@@ -24,6 +25,7 @@ from tests.raw_wire import (
     trusting_context,
     unused_port,
 )
+from tests.transports.ways.in_memory import TLSPeer, damaged
 from tests.wires import WIRES
 
 LENGTH = OK + b"Content-Length: %d\r\n"
@@ -68,6 +70,24 @@ def test_without_a_limit_headers_may_come_later_than_connecting_may_take(wire):
 
     timeout = {"connect": 0.05, "headers": None}
     assert fetched(wire, script, timeout=timeout)[1] == EVENT
+
+
+@pytest.mark.parametrize("seconds", [3e6, 1e12, float("inf")])
+def test_a_timeout_may_be_longer_than_any_system_waits(wire, seconds):
+    more = threading.Event()
+
+    def late(peer):
+        assert more.wait(PATIENCE)
+        peer.send(framed(EVENT) + LAST)
+
+    with Server(answering(CHUNKED, framed(EVENT), then=late)) as server:
+        _, whole = wire.fetch(
+            server.url,
+            wire.transport(),
+            timeout=dict.fromkeys(("connect", "headers", "read"), seconds),
+            seen=lambda _: more.set(),
+        )
+    assert whole == EVENT * 2
 
 
 def test_an_address_that_says_nothing_does_not_hold_up_the_next(wire, monkeypatch):
@@ -119,6 +139,42 @@ def test_what_has_no_body_is_not_cut_over_tls(wire, status):
         assert wire.fetch(server.url, transport)[1] == b""
 
 
+def in_one_segment(wire, last):
+    """Answer with what ``last`` makes of TLS; the connection stays open."""
+
+    def script(peer):
+        heard = []
+        tls = TLSPeer(answer=heard.append)
+        while not heard:
+            peer.send(tls(peer.received()))
+        peer.send(last(tls))
+        peer.sees_the_end()
+
+    with Server(script) as server:
+        url = server.url.replace("http", "https")
+        return wire.fetch(url, wire.transport(verify=trusting_context()))
+
+
+def test_the_end_that_tls_tells_together_with_the_head_is_the_end(wire):
+    head = OK + b"\r\n"
+    assert in_one_segment(wire, lambda tls: tls.send(head) + tls.close())[1] == b""
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [(OK, "without a complete response"), (CHUNKED, "ended the body")],
+)
+def test_the_end_that_tls_tells_too_early_is_not_waited_for(wire, said, words):
+    with pytest.raises(httpxr.RemoteProtocolError, match=words):
+        in_one_segment(wire, lambda tls: tls.send(said) + tls.close())
+
+
+def test_records_that_are_damaged_within_the_head_are_told_at_once(wire):
+    with pytest.raises(httpxr.ReadError, match="instead of answering") as caught:
+        in_one_segment(wire, lambda tls: tls.send(OK) + damaged(tls.send(EVENT)))
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
+
+
 def test_an_answer_that_comes_before_the_request_is_read_is_not_lost(wire):
     """A server that wants no more of a large body says why, and leaves."""
 
@@ -144,6 +200,40 @@ def test_an_answer_that_comes_while_nobody_reads_the_request_is_not_lost(wire):
         wire, script, method="POST", content=body, seen=lambda _: heard.set()
     )
     assert (response.status_code, whole) == (429, b"why")
+
+
+@pytest.mark.parametrize("context", [None, tls_context()], ids=["plain", "tls"])
+def test_a_request_is_sent_on_after_its_answer_has_begun(wire, context):
+    """A server may answer first, and go on once it has read the whole request."""
+    heard, body = threading.Event(), b"x" * 16 * 1024 * 1024
+
+    def script(peer):
+        left = len(body) - len(peer.received().partition(b"\r\n\r\n")[2])
+        peer.send(CHUNKED + framed(EVENT))
+        assert heard.wait(PATIENCE)
+        while left:
+            left -= len(peer.received())
+        peer.send(framed(EVENT) + LAST)
+
+    with Server(script, context=context) as server:
+        transport = wire.transport(verify=trusting_context())
+        keywords = {"method": "POST", "content": body, "seen": lambda _: heard.set()}
+        assert wire.fetch(server.url, transport, **keywords)[1] == EVENT * 2
+
+
+def test_a_request_that_nobody_reads_is_no_reason_to_wait_for_ever(wire):
+    gone = threading.Event()
+
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(CHUNKED + framed(EVENT))
+        assert gone.wait(PATIENCE)
+
+    keywords = {"method": "POST", "content": b"x" * 16 * 1024 * 1024}
+    with Server(script) as server:
+        with pytest.raises(httpxr.ReadTimeout, match="sent nothing for"):
+            wire.fetch(server.url, wire.transport(), timeout={"read": 0.1}, **keywords)
+        gone.set()
 
 
 def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):

@@ -14,6 +14,7 @@ from reconnecting_sse.core.errors import (
     UnexpectedContentType,
     UnexpectedStatus,
     redacted,
+    shortened,
 )
 from reconnecting_sse.core.media import content_codings, media_type
 
@@ -30,7 +31,6 @@ ANY_TYPE = "*"
 """Among wanted content types: any other is one, too, and none at all."""
 
 _OK = 200
-_SHOWN = 80
 _TOO_LONG = (400, 413, 414, 431)  # what servers answer to an ID that is too long
 _CODINGS = frozenset({"deflate", "gzip", "x-gzip"})
 _OPTIONAL_CODINGS = frozenset({"br", "zstd"})
@@ -183,7 +183,7 @@ def mismatch(answer: Answer, wanted: frozenset[str]) -> str:
         return _undecodable(answer.content_encoding)
     # A value that is no content type is shown as it came.
     said = answer.content_type or ", ".join(answer.values("content-type"))
-    got = repr(said[:_SHOWN]) if said else "no content type"
+    got = repr(shortened(said)) if said else "no content type"
     expected = " or ".join(map(repr, sorted(wanted - LINES)))
     lines = " or lines of JSON" * (wanted >= LINES)
     return f"with {got}, expected {expected}{lines}; {_hint(answer)}"
@@ -194,7 +194,7 @@ def _undecodable(coding: str) -> str:
     is_optional = bool(missing) and missing <= _OPTIONAL_CODINGS
     install = 'pip install "reconnecting-sse[compression]", or ' * is_optional
     return (
-        f"in the encoding {coding[:_SHOWN]!r}, which cannot be decoded here;"
+        f"in the encoding {shortened(coding)!r}, which cannot be decoded here;"
         f" {install}have the server send gzip, or none"
     )
 

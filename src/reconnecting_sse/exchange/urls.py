@@ -9,17 +9,11 @@ from typing import Any, cast
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority, bracketed
-from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.transports.host import flaw_of, parsed
+from reconnecting_sse.core.errors import redacted, shortened
+from reconnecting_sse.transports.host import flaw_of, other_name, parsed
 
 # Parsers of browsers, and httpxr's, take what follows for the host all the same.
 _NO_HOST = re.compile(r"\s*\w+:(?!//[^/?#\\])")
-
-_OF_THE_HOST = re.compile("IDNA|domain name|IPv6")
-_OTHER_NAME = (
-    "; httpxr takes no such host: give it another name, an alias in the DNS or in the"
-    " hosts file"
-)
 
 
 class ImpossibleURL(httpxr.InvalidURL, ValueError):
@@ -109,11 +103,9 @@ def checked(text: str) -> httpxr.URL:
     try:
         return parsed(text)
     except httpxr.InvalidURL as error:
-        reason = str(error)
-        if "@" in text:  # what it quotes may be of a password
-            reason = reason.partition(":")[0]
-        advice = _OTHER_NAME if _OF_THE_HOST.search(reason) else ""
-        message = f"{redacted(text)!r} is no URL: {reason}{advice}"
+        # httpxr's message may quote the userinfo.
+        reason = "" if "@" in text else f": {shortened(str(error))}"
+        message = f"{redacted(text)!r} is no URL{reason}{other_name(error)}"
     except TypeError:  # a str that is no text, as it is
         message = "the URL cannot be encoded as UTF-8"
     raise ImpossibleURL(message)

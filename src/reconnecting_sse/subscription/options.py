@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reconnecting_sse.core.answer import ANY_TYPE
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
 from reconnecting_sse.core.media import essence_of
 from reconnecting_sse.core.policy import ReconnectPolicy
@@ -170,7 +171,8 @@ def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPo
 def initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
     """The first attempt's ID: the keyword's, the caller's header's or the client's."""
     if not (given is None or isinstance(given, str)):
-        raise TypeError(f"last_event_id= is a str, as an event gave it, not {given!r}")
+        got = shortened(repr(given))
+        raise TypeError(f"last_event_id= is a str, as an event gave it, not {got}")
     in_header = LAST_EVENT_ID.position_in(fields_of(request.headers))
     if in_header is None:
         in_header = LAST_EVENT_ID.position_in(client.headers.raw)

@@ -163,11 +163,12 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
         yield layers.send(message[start : start + _SLICE])
     arrived = layers.receive(b"")  # it may have come along with a handshake
     while (head := reader.receive(arrived)) is None:
-        raw = yield None
-        arrived = layers.receive(raw) if raw else b""
+        # TLS may have told the end on a connection that stays open.
+        raw = b"" if layers.is_ended else (yield None)
+        arrived = layers.receive(raw)
         if reply := layers.outgoing():  # TLS 1.2 may be negotiated anew first
             yield reply
-        if not arrived and (not raw or layers.is_ended):
+        if not raw:
             raise AnswerError(Trouble.UNANSWERED)
     if isinstance(head, Fault):
         raise malformed(head)
@@ -177,6 +178,6 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     codings = content_codings(head.members(b"content-encoding"))
     decoder = None if isinstance(payload, Nothing) else decoder_for(codings)
     inflow = Inflow(layers, payload, decoder)
-    first = inflow.pass_on(reader.rest) if reader.rest and not payload.is_done else b""
+    first = b"" if payload.is_done else inflow.pass_on(reader.rest)
     coding = ", ".join(codings) if decoder else ""
     return Answered(head, inflow, first, coding, isinstance(payload, Nothing))

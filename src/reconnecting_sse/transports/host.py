@@ -14,12 +14,24 @@ from reconnecting_sse.core.authority import bracketed
 _LABEL = r"[a-z0-9_-]{1,63}"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
+_OF_THE_HOST = re.compile("IDNA|domain name|IPv6")
+
 
 def host_of(url: httpxr.URL) -> bytes:
     """The Host header's value; httpxr leaves out the brackets of an IPv6 address."""
     # The attribute is missing from httpxr's stubs.
     host = bracketed(cast("Any", url).raw_host.decode("ascii"))
     return (host if url.port is None else f"{host}:{url.port}").encode()
+
+
+def other_name(error: httpxr.InvalidURL) -> str:
+    """What to do about a URL that is none, if it is for its host; or ``""``."""
+    if not _OF_THE_HOST.search(str(error)):
+        return ""
+    return (
+        "; httpxr takes no such host: give it another name, an alias in the DNS or in"
+        " the hosts file"
+    )
 
 
 def parsed(text: str) -> httpxr.URL:

@@ -10,6 +10,8 @@ from errno import errorcode
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
+
 # Their numbers are not the system's.
 _NUMBERED_OTHERWISE = (ssl.SSLError, socket.gaierror)
 
@@ -165,6 +167,7 @@ class Trouble(Enum):
         self.words: str = f"{fact}; {advice}"
 
     def at(self, where: str, detail: str = "") -> httpxr.TransportError:
+        where, detail = shortened(where), shortened(detail)
         return self.kind(self.words.format(where=where, detail=detail))
 
     def within(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.transports.codings.decoding import DecodingError
 from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.troubles import Trouble, not_connected, reason
@@ -95,7 +96,7 @@ class WireErrors:
     @property
     def where(self) -> str:
         """What the connection leads to at this moment, as messages name it."""
-        return self.way.hop
+        return shortened(self.way.hop)
 
     def read_after_close(self) -> httpxr.TransportError:
         """The error for whoever reads a body that is closed."""

@@ -37,7 +37,7 @@ class BrotliDecoder(Decoder):
     def is_whole(self) -> bool:
         return self._is_empty or self._is_finished
 
-    def _step(self, data: bytes) -> bytes:
+    def decode(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
         if self._is_finished or not (data or self.pending):
             self.pending: bool = False

@@ -90,7 +90,7 @@ class AsyncWire:
         self._check()
         match step:
             case Within(seconds):
-                self._alarm.set(seconds, self._run_out)
+                self._allow(seconds)
             case Resolve(host, port):
                 return await self._resolved(host, port)
             case Dial(addresses):
@@ -104,13 +104,20 @@ class AsyncWire:
 
     # ------------------------------------------------------------------ waiting
 
+    def _allow(self, seconds: float | None) -> None:
+        """What is awaited from now on has so many seconds."""
+        self._is_late = False
+        self._alarm.set(seconds, self._run_out)
+
     async def _woken(self) -> None:
+        self._check()
+        if self._is_late:
+            raise TimeoutError("the time was used up")
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-        self._check()
 
     def _wake(self, *_: object) -> None:
         waiter = self._waiter
@@ -118,14 +125,15 @@ class AsyncWire:
             waiter.set_result(None)
 
     def _run_out(self) -> None:
+        # A process that was frozen finds first what has come meanwhile.
+        if self._is_reading:
+            self._readable()
         self._is_late = True
         self._wake()
 
     def _check(self) -> None:
         if self.is_given_up:
             raise ClosedError
-        if self._is_late:
-            raise TimeoutError("the time was used up")
 
     # ------------------------------------------------------------------ connecting
 
@@ -147,24 +155,25 @@ class AsyncWire:
             while sock is None:
                 wait = dialing.begin_due(self._loop.time())
                 await self._writable([s.fileno() for s in dialing.trying], wait)
+                self._check()
                 sock = dialing.connected(self._loop.time())
             self._socket, self._descriptor = sock, sock.fileno()
         self._read_on()
 
     async def _writable(self, descriptors: list[int], wait: float | None) -> None:
         """Wait until one of the sockets is, or the next one is due."""
+        next_due = None if wait is None else self._loop.call_later(wait, self._wake)
         try:
             for descriptor in descriptors:
                 self._loop.add_writer(descriptor, self._wake)
+            await self._woken()
         except NotImplementedError:
             name = type(self._loop).__name__
             raise RuntimeError(_BLIND_LOOP.format(name)) from None
-        next_due = None if wait is None else self._loop.call_later(wait, self._wake)
-        try:
-            await self._woken()
         finally:
-            for descriptor in descriptors:
-                self._loop.remove_writer(descriptor)
+            with suppress(NotImplementedError):
+                for descriptor in descriptors:
+                    self._loop.remove_writer(descriptor)
             if next_due is not None:
                 next_due.cancel()
 
@@ -175,8 +184,8 @@ class AsyncWire:
         self.reply(data)
         while self._outgoing and self._piece is None and self._loss is None:
             await self._woken()
-        if self._outgoing:
-            await asyncio.sleep(0)  # as long as it takes, the loop turns
+        if len(data) >= READ_SIZE or self._outgoing:
+            await asyncio.sleep(0)  # whoever reads as fast as this does not keep it
 
     def reply(self, data: bytes = b"") -> None:
         """Send it, now or as soon as there is room."""
@@ -211,8 +220,7 @@ class AsyncWire:
             ClosedError: The wire was closed.
             OSError: The connection was lost.
         """
-        self._is_late = False
-        self._alarm.set(longest, self._fall_silent)
+        self._allow(longest)
         try:
             return await self._arrival()
         except TimeoutError as error:
@@ -225,7 +233,7 @@ class AsyncWire:
     def take(self) -> bytes | None:
         """What has come already; None if nothing has."""
         piece, self._piece = self._piece, None
-        if piece and not self._is_reading:
+        if piece and not (self._is_reading or self._loop.is_closed()):
             self._read_on()
         return piece
 
@@ -237,32 +245,29 @@ class AsyncWire:
         return piece
 
     def _read_on(self) -> None:
-        if self._loss is None and not self.is_given_up:
-            self._is_reading = True
-            self._loop.add_reader(self._descriptor, self._readable)
+        self._is_reading = True
+        self._loop.add_reader(self._descriptor, self._readable)
 
     def _readable(self) -> None:
         assert self._socket is not None
-        if self._piece is None:
+        if self._piece is None and self._loss is None:
             try:
                 self._piece = self._socket.recv(READ_SIZE)
             except BlockingIOError:
                 return
             except OSError as error:
-                self._loss = error
+                self._loss = error.with_traceback(None)  # its frames know the wire
+            except BaseException:
+                # A signal handler's: it may have swallowed bytes, so never go on.
+                self._loss = OSError("reading was interrupted")
+                self._wake()
+                raise
             self._wake()
             if self._piece:
                 return
         # At the end; or its reader is elsewhere: the socket is the backpressure.
         self._is_reading = False
         self._loop.remove_reader(self._descriptor)
-
-    def _fall_silent(self) -> None:
-        # A process that was frozen finds first what has come meanwhile.
-        if self._is_reading:
-            self._readable()
-        if self._piece is None:
-            self._run_out()
 
     # ------------------------------------------------------------------ letting go
 
@@ -280,6 +285,7 @@ class AsyncWire:
         """Free the socket, and whoever waits for it. Idempotent."""
         self.is_given_up = True
         sock, self._socket = self._socket, None
+        self._piece = None
         # After a fork the selector is the parent's, too; a closed loop has none.
         if os.getpid() == self._owner:
             with suppress(RuntimeError):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _SHORTEST = 0.001  # zero would make the socket one that never waits
+_LONGEST = 1e6  # poll() counts milliseconds in 31 bits: what is longer is for ever
 
 # One that needs no descriptor of its own, where there is one.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -40,6 +41,7 @@ class SyncWire:
         self.release: Release = Release()
         self._socket: socket.socket
         self._deadline: float | None = None
+        self._is_late = False
         self._timeout: float | None = 0.0
         self._outgoing = Outgoing()
 
@@ -69,10 +71,13 @@ class SyncWire:
         self._check()
         match step:
             case Within(seconds):
+                seconds = _waitable(seconds)
                 self._deadline = None if seconds is None else _now() + seconds
+                self._is_late = False
             case Resolve(host, port):
                 addresses = resolved(host, port)
-                self._left()  # it may have taken all the time
+                if self._left() == 0:
+                    raise TimeoutError("to resolve the name took all the time")
                 return addresses
             case Dial(addresses):
                 self._dial(addresses)
@@ -141,9 +146,11 @@ class SyncWire:
     def _left(self) -> float | None:
         if self._deadline is None:
             return None
-        left = self._deadline - _now()
-        if left <= 0:
+        if self._is_late:
             raise TimeoutError("the time was used up")
+        left = max(0.0, self._deadline - _now())
+        # Frozen beyond its time a process looks once at what has come meanwhile.
+        self._is_late = not left
         return left
 
     # ------------------------------------------------------------------ reading
@@ -155,8 +162,10 @@ class SyncWire:
             SilenceError: Nothing came.
             ClosedError: The wire was released.
         """
-        self._set_timeout(longest if longest is None else max(longest, _SHORTEST))
         try:
+            if self._outgoing:
+                self._send_on(longest)
+            self._set_timeout(_waitable(longest))
             data = self._socket.recv(READ_SIZE)
         except TimeoutError as error:
             if longest is None or error.errno is not None:  # the system's own
@@ -166,6 +175,12 @@ class SyncWire:
             # An end of our own making looks the same.
             self._check()
         return data
+
+    def _send_on(self, longest: float | None) -> None:
+        """The answer came first: a server may go on once it has the whole request."""
+        self._set_timeout(0.0)
+        self._made(Within(longest))
+        self._send(b"")
 
     def _last_look(self, longest: float) -> bytes:
         """Frozen beyond its time a process finds what came meanwhile."""
@@ -202,6 +217,12 @@ class SyncWire:
 
 def _now() -> float:
     return time.monotonic()
+
+
+def _waitable(seconds: float | None) -> float | None:
+    if seconds is None or seconds > _LONGEST:
+        return None
+    return max(seconds, _SHORTEST)
 
 
 def _await(socks: list[socket.socket], events: int, seconds: float | None) -> int:

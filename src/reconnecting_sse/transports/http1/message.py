@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.headers import TOKEN, header_text, named
 from reconnecting_sse.core.media import content_codings
 from reconnecting_sse.transports.codings.codings import offered_codings
@@ -46,9 +47,9 @@ class Message:
         path = request.url.raw_path or b"/"
         if not TOKEN.fullmatch(request.method.encode()) or _BAD_TARGET.search(path):
             raise httpxr.LocalProtocolError(
-                f"the request {request.method!r} to {host_of(request.url).decode()} has"
-                " a character that HTTP forbids in its method, path or query;"
-                " percent-encode it"
+                f"the request {shortened(request.method)!r} to"
+                f" {shortened(host_of(request.url).decode())} has a character that HTTP"
+                " forbids in its method, path or query; percent-encode it"
             )
         fields = wire_headers(request, offered_codings())
         if not route.is_forwarded:
