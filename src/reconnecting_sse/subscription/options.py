@@ -121,8 +121,10 @@ def origins_of(given: Collection[str]) -> Collection[str]:
     if isinstance(given, str):
         raise TypeError(f"trusted_origins= is a list of origins: write [{given!r}]")
     origins = tuple(map(str, given))
-    for origin in origins:
-        named_origin(origin)
+    try:
+        list(map(named_origin, origins))
+    except ValueError as error:
+        raise ValueError(f"trusted_origins=: {error}") from None
     return origins
 
 
