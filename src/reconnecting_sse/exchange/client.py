@@ -98,7 +98,7 @@ class Transports:
             ours = transports.StreamingTransport
             self._method = "handle_request"
         self._direct, self._by_environment = ours(), ours(trust_env=True)
-        self.has_substituted = False
+        self.has_substituted: bool = False
 
     def find(self, url: httpxr.URL) -> Any:
         """The transport that is to be called for ``url``.
