@@ -306,3 +306,8 @@ class AsyncWire:
             self.close()
         else:
             self.abort()
+
+    def __del__(self) -> None:
+        # Its closing was left to a loop that has ended before it came to that.
+        if self._socket is not None:
+            self._socket.close()
