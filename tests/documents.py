@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import logging
 import os
@@ -28,6 +29,9 @@ SITE = "https://example.com"
 PREAMBLE = "<!-- runs before each block of this page -->"
 PATIENCE = 5.0
 SSE_HEADERS = [("Content-Type", "text/event-stream")]
+PLAIN_HEADERS = [("Content-Type", "text/plain")]
+CODED_HEADERS = [*SSE_HEADERS, ("Content-Encoding", "gzip")]
+UNFLUSHED = gzip.compress(b"")[:10]
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,14 @@ class Site:
             "/busy": lambda _: Answer(503, headers=[], framing="length"),
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
+            "/plain": lambda _: Answer(headers=PLAIN_HEADERS, body="data: hello\n\n"),
+            "/unflushed": self._unflushed,
             "/stopping": self._stopping,
             "/beating": self._beating,
             "/hub": self._hub,
             "/history": self._history,
             "/answers": self._answers,
+            "/signed": self._signed,
             "/answers/a1": self._answers,
         }
 
@@ -159,6 +166,12 @@ class Site:
             return Answer(401, headers=[], framing="length")
         return self._stream(request, ["data: for you only"])
 
+    def _signed(self, request: RecordedRequest) -> Step:
+        if request.header("last-event-id") or not request.header("x-signature"):
+            return Answer(204)
+        body = self._live(_numbered(["data: plain, but events"]))
+        return Answer(headers=[("Content-Type", "text/plain")], body=body)
+
     def _beating(self, request: RecordedRequest) -> Step:
         if request.header("last-event-id"):
             return Answer(204)
@@ -196,6 +209,10 @@ class Site:
     def _lines(self, _: RecordedRequest) -> Step:
         ndjson = [("Content-Type", "application/x-ndjson")]
         return Answer(headers=ndjson, body=['{"n": 1}\n', '{"n": 2}\n'])
+
+    def _unflushed(self, _: RecordedRequest) -> Step:
+        """Compresses, and holds back what it has compressed."""
+        return Answer(headers=CODED_HEADERS, body=UNFLUSHED, end="hang")
 
     def _stopping(self, _: RecordedRequest) -> Step:
         """Asks this process to end, as a service manager does."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 import httpxr.sse
 
-from reconnecting_sse.core.answer import refusal
+from reconnecting_sse.core.answer import EVENTS, refusal
 from reconnecting_sse.core.callers import CallersError
 from reconnecting_sse.core.documents import (
     LINES,
@@ -27,13 +27,12 @@ from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import explain
 from reconnecting_sse.exchange.hop import check
 from reconnecting_sse.exchange.reading import (
-    EVENTS,
     EVENTS_OR_LINES,
     AsyncItems,
     Items,
     Reader,
 )
-from reconnecting_sse.exchange.request import ACCEPT, request_of
+from reconnecting_sse.exchange.request import ACCEPT, UNCOMPRESSED, request_of
 from reconnecting_sse.exchange.runners import current_task, run, run_async
 from reconnecting_sse.transports.timeouts import Timeouts
 
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.client import Client
     from reconnecting_sse.exchange.request import StreamRequest
 
-_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"))
+_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"), UNCOMPRESSED)
 
 
 class EventSource(httpxr.sse.EventSource):

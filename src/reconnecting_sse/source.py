@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES
 from reconnecting_sse.core.documents import (
     AsyncJSONIterator,
@@ -30,6 +30,7 @@ from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
 from reconnecting_sse.subscription.options import (
     check_plain,
     check_prepare,
+    content_types_of,
     end_of,
     event_bytes_of,
     gap_watch,
@@ -43,7 +44,7 @@ from reconnecting_sse.subscription.subscription import Subscription
 from reconnecting_sse.transports.abort import AbortSignal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from typing import Self
 
     import httpxr
@@ -85,6 +86,10 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
+        compress: Offers what can be decoded, instead of ``Accept-Encoding: identity``:
+            for servers that flush what they compress.
+        content_types: What is read as events, whatever its parameters; "*" is any
+            type, or none.
         last_event_id: The ID to resume after on the first attempt.
         prepare: Called before every attempt with the ``StreamRequest`` about to be
             sent and the ``Attempt``; returns the request to send. May be a coroutine
@@ -141,6 +146,8 @@ class ReconnectingEventSource:
         cookies: Any = None,
         auth: Any = INHERIT,
         follow_redirects: bool = True,
+        compress: bool = False,
+        content_types: Collection[str] = (EVENT_STREAM,),
         last_event_id: str | None = None,
         prepare: Prepare | None = None,
         # reconnecting
@@ -178,6 +185,7 @@ class ReconnectingEventSource:
             cookies=cookies,
             auth=auth,
             follow_redirects=follow_redirects,
+            compress=compress,
         )
         transports, settings = Transports(client), ClientSettings.of(client)
         asked = replace(request, position="")  # the ID is checked by itself
@@ -204,6 +212,7 @@ class ReconnectingEventSource:
             client=client,
             transports=transports,
             request=request,
+            content_types=content_types_of(content_types),
             prepare=prepare,
             url=self._url,
             timeout=timeouts.as_extension(),
@@ -336,7 +345,7 @@ class ReconnectingEventSource:
         last = counters.last_byte_at
         return StreamStats(
             connections=counters.connections,
-            reconnects=MappingProxyType(dict(counters.reconnects)),
+            reconnects=dict(counters.reconnects),
             events=counters.events - self._subscription.queue.withheld,
             bytes=counters.bytes,
             last_byte_age=None if last is None else time.monotonic() - last,

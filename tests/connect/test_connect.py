@@ -78,7 +78,8 @@ def test_an_event_is_there_before_the_next_byte(face, framing, encoding):
         declared_length=1000,
         end="hang",
     )
-    with face.streamed(answer) as connected:
+    headers = {"Accept-Encoding": encoding or "identity"}
+    with face.streamed(answer, headers=headers) as connected:
         events = connected.events()
         assert next(events).data == "1"
         gate.set()

@@ -220,6 +220,17 @@ def test_what_a_request_hook_changes_is_sent(face):
 
 
 @on_both_faces
+def test_what_a_response_hook_leaves_in_the_headers_counts(face):
+    def mend(response):
+        response.headers["Content-Type"] = "text/event-stream"
+
+    plain = reply(headers=[("Content-Type", "text/plain")], body=[b"data: a\n\n"])
+    client = face.client(transport=FakeTransport(plain), **hooks_of(response=[mend]))
+    with face.connect(client, "GET", URL) as connected:
+        assert connected.data() == ["a"]
+
+
+@on_both_faces
 def test_a_hook_may_raise_for_the_status_and_the_connection_is_freed(face):
     hooks = hooks_of(response=[lambda r: r.raise_for_status()])
     with ScriptedServer([Answer(503, body="busy", end="hang")]) as server:

@@ -214,6 +214,12 @@ def test_sockets_are_touched_by_their_drivers_only() -> None:
     assert users == {"drivers", "conversation", "troubles"}  # for names only
 
 
+def test_private_attributes_of_others_are_touched_in_one_file() -> None:
+    """Only httpxr's: a private attribute is a pin."""
+    users = {m for m, path in MODULES.items() if "noqa: SLF001" in path.read_text()}
+    assert users == {f"{PACKAGE}.exchange.client"}
+
+
 def test_the_environment_is_not_read_on_import() -> None:
     for path in SOURCE.rglob("*.py"):
         read = set(_names_outside_functions(ast.parse(path.read_text("utf-8"))))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import dataclasses
+import pickle
 
 import httpxr
 import pytest
@@ -264,3 +267,13 @@ def test_a_relative_url_is_shown_below_the_clients_base(kind, url, shown):
     client = kind(base_url="http://user:secret@h.test/v1/?key=secret")
     source = ReconnectingEventSource(client, "GET", url)
     assert repr(source) == f"<ReconnectingEventSource {shown} connecting>"
+
+
+def test_stats_can_be_copied_kept_and_sent_on(monkeypatch):
+    replies = [Reply(503), Reply(204)]
+    played = Played(monkeypatch, "sync", replies, "GET", {})
+    played.consume()
+    stats = played.source.stats
+    assert stats.reconnects == {"UnexpectedStatus": 1}
+    assert dataclasses.asdict(stats)["reconnects"] == {"UnexpectedStatus": 1}
+    assert copy.deepcopy(stats) == pickle.loads(pickle.dumps(stats)) == stats

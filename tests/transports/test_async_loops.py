@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 import weakref
 from contextlib import contextmanager
 
 import httpxr
 import pytest
+import uvloop
 
 from reconnecting_sse import AsyncStreamingTransport
 from reconnecting_sse.transports.body import READ_SIZE
@@ -25,6 +27,7 @@ from tests.raw_wire import (
     tls_context,
     trusting_context,
 )
+from tests.transports.test_async_transport import until
 from tests.wires import request_for
 
 
@@ -89,26 +92,29 @@ def test_a_source_that_is_closed_from_another_threads_loop_is_released():
         assert len(data_of(events)) == 1
 
 
+async def all_of(body, came):
+    while True:
+        came.append(await body.read())
+
+
 @pytest.mark.parametrize("running", [closed_loop, idle_loop])
 def test_another_loop_is_given_what_had_come_and_then_an_error(running):
     pouring = answering(CHUNKED, *[framed(bytes(READ_SIZE))] * 3)
 
     async def opening():
         body = await opened(server.url)
-        while body._wire._is_reading:  # until it pauses
-            await asyncio.sleep(0.001)
+        await until(lambda: not body._wire._is_reading)  # it pauses
         return body
 
     async def reading(body):
-        came = 0
+        came = [await body.read()]
         with pytest.raises(httpxr.ReadError, match="belongs to another event loop"):
-            while True:
-                came += len(await body.read())
+            await all_of(body, came)
         return came
 
     with Server(pouring) as server, running() as run:
         body = run(opening())
-        assert asyncio.run(reading(body)) > 0
+        assert all(asyncio.run(reading(body)))
         body.close()
 
 
@@ -178,3 +184,26 @@ def test_a_read_that_fails_leaves_no_cycle_behind(ending):
             asyncio.run(main())
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_closing_within_tls_logs_nothing(new_loop, caplog):
+    """uvloop's own TLS says "Fatal error on SSL protocol" where it is closed early."""
+
+    async def closing():
+        request = request_for(server.url)
+        transport = AsyncStreamingTransport(verify=trusting_context())
+        body = (await transport.handle_async_request(request)).stream
+        assert await body.read() == EVENT
+        reading = asyncio.create_task(body.read())
+        await asyncio.sleep(0)
+        body.close()
+        with pytest.raises(httpxr.ReadError, match="closed by this program"):
+            await reading
+
+    caplog.set_level(logging.DEBUG)
+    with hanging(context=tls_context()) as server:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(closing())
+        assert server.closed.wait(PATIENCE)
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []

@@ -62,6 +62,11 @@ REQUEST = (
     " does it accept a request of this size?"
 )
 SILENCE = "HOST sent nothing for 0.1 s; does it send comments more often than that?"
+HELD_BACK = (
+    "HOST sent nothing for 0.1 s of a KIND stream:"
+    " a server that compresses without flushing holds events back;"
+    " ask for Accept-Encoding: identity, or have it flush"
+)
 NOT_HTTP = (
     "HOST did not answer as HTTP/1.1 should (…);"
     " is it an HTTP server, and are its headers of a reasonable size?"
@@ -74,6 +79,10 @@ TLS_ANSWER = "HOST answered in TLS, not in HTTP; does it want https?"
 HEADERS_TIMEOUT = (
     "HOST sent no complete response headers within 0.1 s;"
     " does it answer before its first event?"
+)
+HEADERS_HELD_BACK = (
+    f"{HEADERS_TIMEOUT} A server that compresses without flushing holds even these"
+    " back: ask for Accept-Encoding: identity"
 )
 FRAMING = (
     "HOST ended the body before its end, or broke its framing; connect again to go on"
@@ -275,8 +284,15 @@ def test_the_answer_is_not_quoted(wire):
 
 
 def test_no_headers_in_time(wire):
-    told = failure_of(answering(), wire, timeout={"headers": 0.1})
+    own = {"Accept-Encoding": "identity;q=1, none"}
+    told = failure_of(answering(), wire, timeout={"headers": 0.1}, headers=own)
     assert told == (httpxr.ReadTimeout, HEADERS_TIMEOUT)
+
+
+@pytest.mark.parametrize("own", [{}, {"accept-ENCODING": "gzip;q=0.5"}])
+def test_no_headers_in_time_of_what_may_be_compressed(wire, own):
+    told = failure_of(answering(), wire, timeout={"headers": 0.1}, headers=own)
+    assert told == (httpxr.ReadTimeout, HEADERS_HELD_BACK)
 
 
 def test_a_request_that_is_not_taken_in_time(wire):
@@ -293,7 +309,7 @@ def test_a_request_that_is_not_taken_in_time(wire):
             gate.set()
     finally:
         gate.set()
-    assert told == (httpxr.ReadTimeout, HEADERS_TIMEOUT)
+    assert told == (httpxr.ReadTimeout, HEADERS_HELD_BACK)
 
 
 def test_whole_seconds_are_told_as_such(wire):
@@ -327,6 +343,30 @@ def test_silence_within_the_body(wire):
         httpxr.ReadTimeout,
         SILENCE,
     )
+
+
+@pytest.mark.parametrize(
+    ("coding", "kind"),
+    [
+        (b"gzip", "gzip"),
+        (b"X-gzip", "x-gzip"),
+        (b"deflate", "deflate"),
+        (b"br", "br"),
+        (b"none, zstd", "zstd"),
+        (b"gzip, br", "gzip, br"),
+    ],
+)
+def test_silence_of_a_compressed_body_says_why_that_may_be(wire, coding, kind):
+    script = answering(OK + b"Content-Encoding: %b\r\n\r\n" % coding)
+    told = failure_of(script, wire, timeout={"read": 0.1})
+    assert told == (httpxr.ReadTimeout, HELD_BACK.replace("KIND", kind))
+
+
+@pytest.mark.parametrize("coding", [b"none", b"identity", b"compress"])
+def test_silence_of_what_is_read_as_it_comes_is_only_that(wire, coding):
+    script = answering(OK + b"Content-Encoding: %b\r\n\r\n" % coding)
+    told = failure_of(script, wire, timeout={"read": 0.1})
+    assert told == (httpxr.ReadTimeout, SILENCE)
 
 
 @pytest.mark.parametrize("rest", [b"", b"5\r\nhal", b"zz\r\n"])

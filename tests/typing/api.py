@@ -124,6 +124,8 @@ def asks(client: httpxr.Client) -> None:
         cookies={"session": "1"},
         auth=("user", "password"),
         follow_redirects=False,
+        compress=True,
+        content_types=["text/event-stream", "text/plain"],
         last_event_id="41",
         until=lambda event: event.data == "[DONE]",
         on_end="reconnect",

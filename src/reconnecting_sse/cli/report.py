@@ -11,6 +11,7 @@ import click
 import structlog
 
 from reconnecting_sse.cli.events import escaped
+from reconnecting_sse.core.errors import MESSAGE_LIMIT, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -118,7 +119,8 @@ class AttemptLines:
         again, self._was_open = " again" * self._was_open, True
         if not had_failed:
             raise structlog.DropEvent
-        where = f", after id={self._last_event_id}" * bool(self._last_event_id)
+        cursor = shortened(self._last_event_id)
+        where = f", after id={cursor}" * bool(cursor)
         return _timed(f"connected{again}{where}")
 
 
@@ -140,7 +142,7 @@ def summary(stats: StreamStats, last_event_id: str) -> str:
     return (
         f"{counted(stats.events, 'event')}, {counted(stats.connections, 'connection')},"
         f" {counted(drops, what)}{causes and f' ({causes})'},"
-        f" last event ID {last_event_id!r}"
+        f" last event ID {shortened(last_event_id, MESSAGE_LIMIT)!r}"
     )
 
 

@@ -8,24 +8,32 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.core.documents import LINES
 from reconnecting_sse.core.errors import (
     StreamError,
     UnexpectedContentType,
     UnexpectedStatus,
     redacted,
+    shortened,
 )
+from reconnecting_sse.core.media import content_codings, media_type
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from reconnecting_sse.core.sent import Sent
 
 
 EVENT_STREAM = "text/event-stream"
+EVENTS = frozenset({EVENT_STREAM})
+
+ANY_TYPE = "*"
+"""Among wanted content types: any other is one, too, and none at all."""
 
 _OK = 200
 _TOO_LONG = (400, 413, 414, 431)  # what servers answer to an ID that is too long
-_OPTIONAL_CODINGS = ("br", "zstd")
+_CODINGS = frozenset({"deflate", "gzip", "x-gzip"})
+_OPTIONAL_CODINGS = frozenset({"br", "zstd"})
 
 _LONG_ID = 500  # bytes; the servers' limits begin at some thousands for all headers
 
@@ -42,6 +50,7 @@ class Answer:
         headers: Pairs of lower-case name and value, in the order sent.
         refusal: Why a redirect was not followed, where one was not.
         sent: What was sent for it, where that is known.
+        wanted: The content types that are read as events.
         id_bytes: How long the ``Last-Event-ID`` was that was sent for it.
     """
 
@@ -51,11 +60,16 @@ class Answer:
     refusal: str = ""
     url: str = ""
     sent: Sent | None = None
+    wanted: frozenset[str] = EVENTS
     id_bytes: int = 0
+
+    def values(self, name: str) -> list[str]:
+        """The values of all headers of that name, in order."""
+        return [value for known, value in self.headers if known == name]
 
     def header(self, name: str) -> str | None:
         """The header's last value, or None."""
-        return next((v for n, v in reversed(self.headers) if n == name), None)
+        return next(reversed(self.values(name)), None)
 
     def position(self, names: Iterable[str]) -> str | None:
         """What the first of the headers present says, or None."""
@@ -65,14 +79,12 @@ class Answer:
     @property
     def content_type(self) -> str:
         """The essence of the content type: lower case, without parameters."""
-        value = self.header("content-type") or ""
-        return value.partition(";")[0].strip().lower()
+        return media_type(self.values("content-type"))
 
     @property
     def content_encoding(self) -> str:
         """The encoding that nobody has undone, or an empty string."""
-        encoding = (self.header("content-encoding") or "").strip().lower()
-        return "" if encoding == "identity" else encoding
+        return ", ".join(content_codings(self.values("content-encoding")))
 
     def decoded(self) -> Answer:
         """The same, where somebody has undone the encoding already."""
@@ -82,7 +94,7 @@ class Answer:
     @property
     def is_event_stream(self) -> bool:
         """Whether this is an answer whose body is to be read as events."""
-        is_stream = self.status == _OK and self.content_type == EVENT_STREAM
+        is_stream = self.status == _OK and is_among(self.content_type, self.wanted)
         return is_stream and not self.content_encoding
 
     def retry_after(self, wall: float, longest: float) -> float | None:
@@ -122,7 +134,7 @@ def refusal(answer: Answer, url: str) -> StreamError:
         message = f"{shown} answered {answer.status}: {hint}"
     else:
         kind = UnexpectedContentType
-        message = f"{shown} answered 200 {mismatch(answer, {EVENT_STREAM})}"
+        message = f"{shown} answered 200 {mismatch(answer, answer.wanted)}"
     return kind(
         message,
         url=url,
@@ -132,21 +144,33 @@ def refusal(answer: Answer, url: str) -> StreamError:
     )
 
 
-def mismatch(answer: Answer, wanted: Collection[str]) -> str:
+def is_among(content_type: str, wanted: frozenset[str]) -> bool:
+    """Whether it is a wanted content type."""
+    return content_type in wanted or ANY_TYPE in wanted
+
+
+def mismatch(answer: Answer, wanted: frozenset[str]) -> str:
     """What an answer came with instead of a wanted content type, and what to do."""
-    if answer.content_type in wanted:
-        coding = answer.content_encoding
-        is_optional = coding in _OPTIONAL_CODINGS
-        install = 'pip install "reconnecting-sse[compression]", or ' * is_optional
-        return (
-            f"in the encoding {coding!r}, which cannot be decoded here;"
-            f" {install}have the server send gzip, or none"
-        )
-    got = repr(answer.content_type) if answer.content_type else "no content type"
-    expected = repr(EVENT_STREAM) + " or lines of JSON" * (len(wanted) > 1)
+    if is_among(answer.content_type, wanted):
+        return _undecodable(answer.content_encoding)
+    # A value that is no content type is shown as it came.
+    said = answer.content_type or ", ".join(answer.values("content-type"))
+    got = repr(shortened(said)) if said else "no content type"
+    expected = " or ".join(map(repr, sorted(wanted - LINES)))
+    lines = " or lines of JSON" * (wanted >= LINES)
     is_ok = answer.status == _OK
     hint = "is this the stream's URL?" if is_ok else _hint(answer)
-    return f"with {got}, expected {expected}; {hint}"
+    return f"with {got}, expected {expected}{lines}; {hint}"
+
+
+def _undecodable(coding: str) -> str:
+    missing = frozenset(coding.split(", ")) - _CODINGS
+    is_optional = bool(missing) and missing <= _OPTIONAL_CODINGS
+    install = 'pip install "reconnecting-sse[compression]", or ' * is_optional
+    return (
+        f"in the encoding {shortened(coding)!r}, which cannot be decoded here;"
+        f" {install}have the server send gzip, or none"
+    )
 
 
 def _hint(answer: Answer) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.headers import has_control, header_text, named
 
 if TYPE_CHECKING:
@@ -24,16 +25,17 @@ def checked_id(last_event_id: str) -> str:
     Raises:
         ValueError: It has CR, LF or NUL, or a character that UTF-8 cannot encode.
     """
+    shown = shortened(last_event_id)
     if _IMPOSSIBLE.search(last_event_id):
         raise ValueError(
-            f"the last event ID {last_event_id!r} has CR, LF or NUL, which no event"
+            f"the last event ID {shown!r} has CR, LF or NUL, which no event"
             " stream's ID can have; pass the ID as the event gave it"
         )
     try:
         last_event_id.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"the last event ID {last_event_id!r} cannot be encoded as UTF-8"
+            f"the last event ID {shown!r} cannot be encoded as UTF-8"
         ) from error
     return last_event_id
 

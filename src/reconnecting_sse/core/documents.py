@@ -98,6 +98,9 @@ class JSONDocuments:
         where = f"{self._unit} {self._count} of the stream is not JSON"
         try:
             return (json.loads(text),)
+        except RecursionError:
+            message = f"{where}: it is nested too deep"
+            raise json.JSONDecodeError(message, text, 0) from None
         except json.JSONDecodeError as error:
             message = f"{where}: {error.msg}"
             raise json.JSONDecodeError(message, text, error.pos) from None

@@ -8,8 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from reconnecting_sse.core.errors import shortened
+
 if TYPE_CHECKING:
     from reconnecting_sse.core.errors import StreamError
+
+ID_LIMIT = 200
+"""How many characters of an ID, or of what else is not ours, a line of the log has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,13 @@ class _Fact:
     def keywords(self) -> dict[str, Any]:
         """The fields that say something."""
         values = ((f, getattr(self, f.name)) for f in fields(self))
-        return {f.name: value for f, value in values if value != f.default}
+        return {f.name: _shown(f.name, v) for f, v in values if v != f.default}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A field's value for a line of the log: a server's ID may be of megabytes."""
+    is_id = isinstance(value, str) and name not in ("url", "error")
+    return shortened(value, ID_LIMIT) if is_id else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class StreamSession:
         self._max_event_bytes = max_event_bytes
         self._hears_comments = hears_comments
         self._passes_over = passes_over
-        self.is_mixed = hears_comments or passes_over
+        self.is_mixed: bool = hears_comments or passes_over
         carriage = Carriage(policy.id_limit, resumes_by_query)
         self._gaps = Gaps(self.notices, gap_headers, carriage)
         self._adaptive = idle

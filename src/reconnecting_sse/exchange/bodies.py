@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ class Awaited:
 
 
 def _cut(error: Exception) -> httpxr.ReadError:
-    return httpxr.ReadError(f"the body was cut off: {type(error).__name__}: {error}")
+    said = shortened(str(error))
+    return httpxr.ReadError(f"the body was cut off: {type(error).__name__}: {said}")
 
 
 def _unreadable() -> httpxr.ReadError:

@@ -12,6 +12,7 @@ from urllib.request import Request
 import httpxr
 
 from reconnecting_sse.core.headers import has_control, header_text, named
+from reconnecting_sse.exchange import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +55,7 @@ class Cookies:
             for cookie in self._candidates(is_trusted=is_trusted)
             if not has_control(f"{cookie.name}={cookie.value}")
         ]
-        kept = _fitting(sendable, url) if sendable else None
+        kept = _within_bounds(sendable, url) if sendable else None
         values = [header_text(value) for _, value in own] + ([kept] if kept else [])
         return "; ".join(values) or None
 
@@ -69,13 +70,23 @@ class Cookies:
                 yield _copied(cookie, domain=self._home_domain)
 
     def store(self, response: httpxr.Response, url: httpxr.URL) -> None:
-        """Put what the response sets into the client's jar."""
-        for _, value in named(response.headers.raw, b"Set-Cookie"):
+        """Put what the response sets into the client's jar, within bounds."""
+        given = named(response.headers.raw, b"Set-Cookie")
+        for _, value in given:
             # RFC 6265bis, section 5.6: with a control character it is ignored.
-            if not has_control(value):
+            if not has_control(value) and len(value) <= bounds.COOKIE_BYTES:
                 # One by one: together, the jar drops what expires before it adds.
-                answer = _answer(header_text(value))
-                self._jar.extract_cookies(answer, _request(url))
+                self._set(header_text(value), url)
+        for cookie in bounds.surplus(_all_of(self._jar)) if given else ():
+            with suppress(KeyError):  # another thread was faster
+                self._jar.clear(cookie.domain, cookie.path, cookie.name)
+
+    def _set(self, value: str, url: httpxr.URL) -> None:
+        request = _request(url)
+        for cookie in self._jar.make_cookies(_answer(value), request):
+            if not bounds.is_part_of_an_address(cookie, url.host):
+                bounds.use([cookie])
+                self._jar.set_cookie_if_ok(cookie, request)
 
 
 def _all_of(jar: CookieJar) -> list[Cookie]:
@@ -84,6 +95,18 @@ def _all_of(jar: CookieJar) -> list[Cookie]:
         with suppress(RuntimeError):  # it changed while it was looked through
             return list(jar)
     return list(jar)
+
+
+def _within_bounds(cookies: list[Cookie], url: httpxr.URL) -> str | None:
+    """The cookies that belong to the URL, and that a request has room for."""
+    value = _fitting(cookies, url)
+    if value is not None and len(value) > bounds.REQUEST_BYTES:
+        sizes = ((cookie, len(_fitting([cookie], url) or "")) for cookie in cookies)
+        cookies = bounds.with_room([pair for pair in sizes if pair[1]])
+        value = _fitting(cookies, url)
+    sent = {pair.partition("=")[0] for pair in (value or "").split("; ")}
+    bounds.use(c for c in cookies if c.name in sent and bounds.is_a_server_s(c))
+    return value
 
 
 def _fitting(cookies: Iterable[Cookie], url: httpxr.URL) -> str | None:

@@ -10,7 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconnecting_sse.core.answer import EVENTS
 from reconnecting_sse.core.callers import CallersError, ask
+from reconnecting_sse.core.documents import LINES
 from reconnecting_sse.exchange.auth import auth_of
 from reconnecting_sse.exchange.calls import Free
 from reconnecting_sse.exchange.cookies import Cookies
@@ -40,6 +42,7 @@ class Exchange:
         transports: The client's.
         extensions: They go with each request, below the request's own.
         is_async: Which face makes the calls.
+        content_types: What is read as events.
         prepare: Gives another request to send in the place of the one it is given.
     """
 
@@ -51,6 +54,7 @@ class Exchange:
         *,
         extensions: Mapping[str, Any],
         is_async: bool,
+        content_types: frozenset[str] = EVENTS,
         prepare: Callable[[StreamRequest], Any] | None = None,
     ) -> None:
         self._request = request
@@ -58,6 +62,7 @@ class Exchange:
         self._transports = transports
         self._extensions = extensions
         self._is_async = is_async
+        self._streams = LINES | content_types
         self._prepare = prepare
         self._trail = Trail(request.method)
 
@@ -94,6 +99,7 @@ class Exchange:
             cookies=Cookies(self._client.jar, request.cookies, home),
             extensions={**self._extensions, **request.extensions},
             trail=self._trail,
+            streams=self._streams,
             is_async=self._is_async,
         )
 

@@ -40,7 +40,8 @@ _CLOSED = (httpxr.ReadError, httpxr.RemoteProtocolError, httpxr.WriteError)
 
 _Error = TypeVar("_Error", bound=BaseException)
 
-_URL = re.compile(r"\w+://\S+")
+# From the beginning of a word only: to try each of its letters is quadratic.
+_URL = re.compile(r"(?<!\w)\w++://\S+")
 _NOT_THE_CLIENTS_TLS = (
     " (the client's own verify= and cert= cannot be read back, so they were not"
     " used: pass a transport of this package to the client)"

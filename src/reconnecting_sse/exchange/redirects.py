@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.transports.host import flaw_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def _target(here: httpxr.URL, location: str | None) -> httpxr.URL | str:
     if target is None or flaw_of(target):
         return "a redirect to something that is no URL"
     if target.scheme not in ("http", "https") or not target.host:
-        return f"a redirect to the scheme {target.scheme!r}, which is refused"
+        scheme = shortened(target.scheme)
+        return f"a redirect to the scheme {scheme!r}, which is refused"
     if here.scheme == "https" and target.scheme == "http":
         return "a redirect from https to http, which is refused"
     return target

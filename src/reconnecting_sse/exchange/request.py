@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 ACCEPT = (b"Accept", EVENT_STREAM.encode())
 
-_STREAM_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
+UNCOMPRESSED = (b"Accept-Encoding", b"identity")
+"""Servers that compress without flushing are many: they would hold events back."""
+
+COMPRESSED_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
+"""What can be decoded is for the transport to know, and to offer."""
+
+_STREAM_DEFAULTS = (*COMPRESSED_DEFAULTS, UNCOMPRESSED)
 _BODY_KEYWORDS = ("content", "data", "files", "json")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 
 from reconnecting_sse.core.callers import CallersError, plain
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse.exchange.client import is_live
@@ -162,6 +163,6 @@ def _as_seen(error: BaseException, call: Call) -> BaseException:
 def _network_error(error: OSError) -> httpxr.TransportError:
     is_timeout = isinstance(error, TimeoutError)
     kind = httpxr.TimeoutException if is_timeout else httpxr.NetworkError
-    mapped = kind(f"{type(error).__name__}: {error}")
+    mapped = kind(f"{type(error).__name__}: {shortened(str(error))}")
     mapped.__cause__ = error
     return mapped

@@ -8,7 +8,7 @@ from typing import Any, cast
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
-from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.errors import redacted, shortened
 from reconnecting_sse.transports.host import flaw_of
 
 # Parsers of browsers, and httpxr's, take what follows for the host all the same.
@@ -72,7 +72,7 @@ def _parsed(text: str) -> httpxr.URL:
         return httpxr.URL(text)
     except httpxr.InvalidURL as error:
         # httpxr's message may quote the userinfo.
-        reason = "" if "@" in text else f": {error}"
+        reason = "" if "@" in text else f": {shortened(str(error))}"
         raise ImpossibleURL(f"{redacted(text)!r} is no URL{reason}") from None
     except TypeError:  # a str that is no text, as it is
         raise ImpossibleURL("the URL cannot be encoded as UTF-8") from None

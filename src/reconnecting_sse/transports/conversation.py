@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.media import content_codings
 from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 from reconnecting_sse.transports.http1.faults import Fault
 from reconnecting_sse.transports.http1.framing import payload_of
@@ -46,13 +47,13 @@ class Answered:
     Attributes:
         inflow: What the connection brings from here on.
         first: The content that came along with the head.
-        is_decoded: Whether the content coding is undone.
+        coding: The content coding that is undone, or an empty string.
     """
 
     head: Head
     inflow: Inflow
     first: bytes
-    is_decoded: bool
+    coding: str
 
 
 class Conversation:
@@ -75,11 +76,13 @@ class Conversation:
         wire: Wire,
     ) -> None:
         self._request = request
-        self._message = Message.of(request, route).with_body(content)
+        message = Message.of(request, route)
+        self._message = message.with_body(content)
         self._route = route
         self._way = Way(route, contexts)
         self.timeouts: Timeouts = Timeouts.of(request)
-        self.errors: WireErrors = WireErrors(self.timeouts, self._way, wire)
+        offered = ", ".join(message.offered)
+        self.errors: WireErrors = WireErrors(self.timeouts, self._way, wire, offered)
 
     def steps(self) -> AllSteps[Answered]:
         """Connect and ask; the final response, once its head is complete.
@@ -118,12 +121,16 @@ class Conversation:
         found: list[Address] = yield Resolve(host, port)
         return found
 
+    def errors_within(self, answered: Answered) -> WireErrors:
+        """What the answer's body may end with."""
+        return replace(self.errors, coding=answered.coding)
+
     def response(
         self, answered: Answered, body: LiveBody | AsyncLiveBody
     ) -> httpxr.Response:
         """What httpxr makes of it, its body not read yet."""
         head = answered.head
-        fields = without_coding(head.fields) if answered.is_decoded else head.fields
+        fields = without_coding(head.fields) if answered.coding else head.fields
         return httpxr.Response(
             head.status,
             headers=cast("Any", fields),  # bytes, too, whatever the stubs say
@@ -156,8 +163,8 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     payload = payload_of(head, method)
     if isinstance(payload, Fault):
         raise malformed(payload)
-    is_empty = isinstance(payload, Nothing)
-    decoder = None if is_empty else decoder_for(head.members(b"content-encoding"))
+    codings = content_codings(head.members(b"content-encoding"))
+    decoder = None if isinstance(payload, Nothing) else decoder_for(codings)
     inflow = Inflow(layers, payload, decoder)
     first = b"" if payload.is_done else inflow.pass_on(reader.rest)
-    return Answered(head, inflow, first, decoder is not None)
+    return Answered(head, inflow, first, ", ".join(codings) if decoder else "")

@@ -10,6 +10,8 @@ from errno import errorcode
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
+
 # Their numbers are not the system's.
 _NUMBERED_OTHERWISE = (ssl.SSLError, socket.gaierror)
 
@@ -89,6 +91,14 @@ class Trouble(Enum):
         "{where} sent no complete response headers within {detail} s",
         "does it answer before its first event?",
     )
+    HEADERS_HELD_BACK = (
+        httpxr.ReadTimeout,
+        "{where} sent no complete response headers within {detail} s",
+        (
+            "does it answer before its first event? A server that compresses without"
+            " flushing holds even these back: ask for Accept-Encoding: identity"
+        ),
+    )
     REQUEST = (
         httpxr.WriteError,
         "{where} broke off the connection while the request was sent ({detail})",
@@ -121,6 +131,14 @@ class Trouble(Enum):
         "{where} sent nothing for {detail} s",
         "does it send comments more often than that?",
     )
+    HELD_BACK = (
+        httpxr.ReadTimeout,
+        (
+            "{where} sent nothing for {detail}:"
+            " a server that compresses without flushing holds events back"
+        ),
+        "ask for Accept-Encoding: identity, or have it flush",
+    )
     CODING = (
         httpxr.RemoteProtocolError,
         "{where} sent a body that does not decode as Content-Encoding says ({detail})",
@@ -144,11 +162,14 @@ class Trouble(Enum):
         self.words: str = f"{fact}; {advice}"
 
     def at(self, where: str, detail: str = "") -> httpxr.TransportError:
+        where, detail = shortened(where), shortened(detail)
         return self.kind(self.words.format(where=where, detail=detail))
 
-    def within(self, where: str, seconds: float | None) -> httpxr.TransportError:
-        """The same, where the detail is how long was waited."""
-        return self.at(where, str(seconds).removesuffix(".0"))
+    def within(
+        self, where: str, seconds: float | None, more: str = ""
+    ) -> httpxr.TransportError:
+        """The same, where the detail is how long was waited; ``more`` follows."""
+        return self.at(where, str(seconds).removesuffix(".0") + more)
 
 
 # By OpenSSL's code (X509_V_ERR_…): what to do depends on it.

@@ -32,7 +32,7 @@ class AsyncBody(AsyncLiveBody):
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first
-        self._errors = conversation.errors
+        self._errors = conversation.errors_within(answered)
         self._has_ended = False
 
     async def read(self) -> bytes:

@@ -57,7 +57,7 @@ class AsyncWire:
         # One piece that has come and was not taken yet, b"" at the end; one only, so
         # that the loop turns between any two.
         self._piece: bytes | None = None
-        self._loss: list[OSError] = []  # given away: its frames know the wire
+        self._loss: list[OSError] = []  # given away: its frames come to know the wire
         self._is_reading = self._is_writing = False
 
     @property
@@ -258,7 +258,7 @@ class AsyncWire:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._loss.append(error)
+                self._loss.append(error.with_traceback(None))  # its frames know this
             except BaseException:
                 # A signal handler's: it may have swallowed bytes, so never go on.
                 self._loss.append(OSError("reading was interrupted"))

@@ -40,7 +40,7 @@ class SyncBody(LiveBody):
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first
-        self._errors = conversation.errors
+        self._errors = conversation.errors_within(answered)
         # Not __del__: in a cycle the socket could be collected, with a warning, first.
         self._free = finalize(self, wire.close)
 

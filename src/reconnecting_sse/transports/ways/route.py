@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
+from reconnecting_sse.core.errors import shortened
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,8 +38,8 @@ class Route:
         """
         if url.scheme not in DEFAULT_PORTS:
             raise httpxr.UnsupportedProtocol(
-                f"the URL's scheme is {url.scheme!r}; a stream's URL begins with"
-                " http:// or https://"
+                f"the URL's scheme is {shortened(url.scheme)!r}; a stream's URL begins"
+                " with http:// or https://"
             )
         host = cast("Any", url).raw_host.decode("ascii")  # missing from httpxr's stubs
         if not host:

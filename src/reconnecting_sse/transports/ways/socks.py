@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from socksio import ProtocolError, socks5
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.ways.refusals import (
     ProxyRefused,
@@ -58,7 +59,7 @@ def by_socks(route: Route, target: str) -> Steps[bytes]:
     if reply.reply_code is not socks5.SOCKS5ReplyCode.SUCCEEDED:
         said = reply.reply_code.name.lower().replace("_", " ")
         raise ProxyRefused(
-            f"{route.first_hop} refused to connect to {route.origin}: {said}"
+            f"{route.first_hop} refused to connect to {shortened(route.origin)}: {said}"
         )
     return arrived.rest
 
