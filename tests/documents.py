@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import json
 import logging
 import os
 import re
@@ -106,6 +107,7 @@ class Site:
             "/busy": lambda _: Answer(503, headers=[], framing="length"),
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
+            "/items": self._items,
             "/plain": lambda _: Answer(headers=PLAIN_HEADERS, body="data: hello\n\n"),
             "/unflushed": self._unflushed,
             "/stopping": self._stopping,
@@ -209,6 +211,11 @@ class Site:
     def _lines(self, _: RecordedRequest) -> Step:
         ndjson = [("Content-Type", "application/x-ndjson")]
         return Answer(headers=ndjson, body=['{"n": 1}\n', '{"n": 2}\n'])
+
+    def _items(self, request: RecordedRequest) -> Step:
+        item = json.dumps({"id": 7, **json.loads(request.body)})
+        headers = [("Content-Type", "application/json")]
+        return Answer(201, headers=headers, body=item, framing="length")
 
     def _unflushed(self, _: RecordedRequest) -> Step:
         """Compresses, and holds back what it has compressed."""

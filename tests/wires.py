@@ -10,11 +10,15 @@ import httpxr
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 from reconnecting_sse.transports.asynchronous import AsyncStreamingTransport
 from reconnecting_sse.transports.blocking import StreamingTransport
+from reconnecting_sse.transports.body import LIVE
 from tests.raw_wire import PATIENCE, STOP_WITHIN
 
 
-def request_for(url, *, method="GET", timeout=None, signal=None, **keywords):
-    extensions = {"timeout": {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}}
+def request_for(
+    url, *, method="GET", timeout=None, signal=None, extensions=(), **keywords
+):
+    timeout = {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}
+    extensions = {LIVE: True, "timeout": timeout, **dict(extensions)}
     if signal is not None:
         extensions[ABORT] = signal
     return httpxr.Request(method, url, extensions=extensions, **keywords)

@@ -86,6 +86,8 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
+        trusted_origins: Other origins, as "https://host", to which redirects may take
+            the headers, auth and cookies, too.
         compress: Offers what can be decoded, instead of ``Accept-Encoding: identity``:
             for servers that flush what they compress.
         content_types: What is read as events, whatever its parameters; "*" is any
@@ -146,6 +148,7 @@ class ReconnectingEventSource:
         cookies: Any = None,
         auth: Any = INHERIT,
         follow_redirects: bool = True,
+        trusted_origins: Collection[str] = (),
         compress: bool = False,
         content_types: Collection[str] = (EVENT_STREAM,),
         last_event_id: str | None = None,
@@ -185,6 +188,7 @@ class ReconnectingEventSource:
             cookies=cookies,
             auth=auth,
             follow_redirects=follow_redirects,
+            trusted_origins=trusted_origins,
             compress=compress,
         )
         transports, settings = Transports(client), ClientSettings.of(client)

@@ -551,6 +551,86 @@ def test_a_proxy_that_refuses_is_named_and_its_login_is_not(monkeypatch):
     assert "s3cret" not in line
 
 
+def port_of(server):
+    return server.url.rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["feed.test:81:127.0.0.1:{port}"],
+        ["FEED.test:81:127.0.0.1:{port}"],
+        [":81:127.0.0.1:{port}"],
+        ["feed.test::127.0.0.1:{port}"],
+        ["::127.0.0.1:{port}"],
+        ["other.test::[::1]:1", "feed.test:80::1", ":::", "::127.0.0.1:{port}"],
+        ["::127.0.0.1:{port}", "::127.0.0.1:1"],
+    ],
+)
+def test_another_place_is_connected_to_as_curl_does(rules):
+    with ScriptedServer([Answer(503), Answer(204)]) as server:
+        rules = [rule.format(port=port_of(server)) for rule in rules]
+        words = [word for rule in rules for word in ("--connect-to", rule)]
+        result = run("http://feed.test:81/", *words)
+    assert result.exit_code == 0
+    hosts = [request.header("host") for request in server.requests]
+    assert hosts == ["feed.test:81"] * 2
+
+
+def test_a_part_that_is_empty_stays_as_the_url_has_it():
+    with ScriptedServer([Answer(204)]) as server:
+        port = port_of(server)
+        rule = f"127.0.0.1:1::{port}"
+        assert run("http://127.0.0.1:1/", "--connect-to", rule).exit_code == 0
+    with ScriptedServer(lambda _: Answer(204)) as server:
+        port = port_of(server)
+        for rule in (f"feed.test:{port}:127.0.0.1:", f"feed.test:{port}:127.0.0.1"):
+            result = run(f"http://feed.test:{port}/", "--connect-to", rule)
+            assert result.exit_code == 0
+
+
+def test_addresses_have_brackets_on_both_sides():
+    with ScriptedServer([Answer(204)], host="::1") as server:
+        rule = f"[2001:db8::1]::[::1]:{port_of(server)}"
+        assert run("http://[2001:db8::1]/", "--connect-to", rule).exit_code == 0
+        (request,) = server.requests
+    assert request.header("host") == "[2001:db8::1]"
+
+
+def test_a_redirect_is_connected_to_by_the_rule_that_is_for_it():
+    away = Answer(302, headers=[("Location", "http://b.test/x")], framing="length")
+    with ScriptedServer([away]) as one, ScriptedServer([Answer(204)]) as other:
+        rules = (
+            f"a.test::127.0.0.1:{port_of(one)}",
+            f"b.test:80:127.0.0.1:{port_of(other)}",
+        )
+        words = [word for rule in rules for word in ("--connect-to", rule)]
+        assert run("http://a.test/", *words).exit_code == 0
+        assert [request.target for request in other.requests] == ["/x"]
+
+
+def test_a_certificate_is_still_checked_for_the_url_s_host(tmp_path):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("feed.test").configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    with ScriptedServer(lambda _: Answer(204), ssl_context=context) as server:
+        place = f"::127.0.0.1:{port_of(server)}"
+        words = ["--cacert", str(file), "--connect-to", place]
+        assert run("https://feed.test/", *words).exit_code == 0
+        rejected = run("https://other.test/", *words)
+    assert "not valid for 'other.test'" in rejected.stderr
+
+
+def test_a_proxy_is_told_the_other_place_and_asked_by_the_url_s(monkeypatch):
+    with ScriptedServer([Answer(204)]) as server, HTTPProxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address())
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        place = f"127.0.0.1:{port_of(server)}"
+        assert run("http://feed.test/", "--connect-to", f"::{place}").exit_code == 0
+        assert proxy.heads[0].startswith(f"CONNECT {place} HTTP/1.1\r\n".encode())
+
+
 @pytest.mark.parametrize(
     ("proxy", "hint"),
     [
@@ -592,6 +672,14 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["http://h/", "-H", "a: s3cret\n"], "control character"),
         (["http://h/", "-X", "G T"], "cannot be a method"),
         (["http://h/", "-n", "0"], "x>=1"),
+        (["http://h/", "--connect-to", "h"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:http:i:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "::::1"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80:[::1:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80:" + "i" * 64 + ":80"], "too long"),
+        (["http://h/", "--connect-to", "h:80:i:0"], "a number from 1 to 65535"),
+        (["http://h/", "--connect-to", "h:" + "9" * 9999 + "::"], "from 1 to 65535"),
         (["http://h/", "--last-event-id", "a\n"], "last event ID"),
         (
             ["http://h/", "--last-event-id", "a", "-H", "last-event-id: b"],

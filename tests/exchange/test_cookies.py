@@ -66,6 +66,7 @@ def test_the_requests_cookie_replaces_the_clients_of_that_name():
         "http://127.0.0.1:1/",
         "http://[::1]:1/",
         "http://ünïcode.test/",
+        "http://me:hush@feed.test/",
     ],
 )
 def test_a_cookie_without_domain_belongs_to_the_home_origin(home):

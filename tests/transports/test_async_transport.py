@@ -25,7 +25,7 @@ import trustme
 
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 from reconnecting_sse.transports.asynchronous import AsyncStreamingTransport
-from reconnecting_sse.transports.body import AsyncLiveBody
+from reconnecting_sse.transports.body import LIVE, AsyncLiveBody
 from reconnecting_sse.transports.codings.codings import offered_codings
 from reconnecting_sse.transports.codings.decoding import DecodingError
 from reconnecting_sse.transports.drivers.async_wire import AsyncWire
@@ -159,7 +159,7 @@ async def until(is_so):
 
 
 async def opened(url, method="GET", *, transport=None, timeouts=None, **keywords):
-    extensions = keywords.pop("extensions", {})
+    extensions = {LIVE: True, **keywords.pop("extensions", {})}
     if timeouts is not None:
         extensions = {**extensions, "timeout": timeouts}
     request = httpxr.Request(method, url, extensions=extensions, **keywords)

@@ -27,9 +27,9 @@ from reconnecting_sse.cli.report import (
     summary,
 )
 from reconnecting_sse.cli.signals import StoppedBySignal
-from reconnecting_sse.cli.transport import EnvironmentTransport
+from reconnecting_sse.cli.transport import TailTransport
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
-from reconnecting_sse.exchange.environment import UnusableProxyError
+from reconnecting_sse.transports.ways.environment import UnusableProxyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse import StreamStats
+    from reconnecting_sse.cli.connecting import ConnectTo
 
 FAILED = 1
 
@@ -53,6 +54,7 @@ class TailOptions:
     as_json: bool
     max_events: int | None
     idle_timeout: float
+    connect_to: tuple[ConnectTo, ...]
     cacert: str | None
     insecure: bool
     verbose: bool
@@ -61,7 +63,7 @@ class TailOptions:
 def tail(options: TailOptions) -> int:
     """Print events until the end; the exit status."""
     output = Output()
-    transport = EnvironmentTransport(verify=_verify(options))
+    transport = TailTransport(_verify(options), options.connect_to)
     try:
         with (
             # The transport reads the environment; httpxr stumbles over what is in it.

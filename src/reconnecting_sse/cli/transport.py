@@ -1,26 +1,31 @@
-"""The way to a URL as curl goes it: through the proxy that the environment names."""
+"""The way to a URL as curl goes it: by the environment, and by ``--connect-to``."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
 from reconnecting_sse import StreamingTransport
-from reconnecting_sse.exchange.environment import Substitutes, environment_proxy
+from reconnecting_sse.transports.ways.route import CONNECT_TO
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Sequence
+
+    from reconnecting_sse.cli.connecting import ConnectTo
 
 
-class EnvironmentTransport(httpxr.BaseTransport):
-    """Asks the environment anew for each URL: a redirect may need another proxy."""
+class TailTransport(httpxr.BaseTransport):
+    """Has each request connect to where the first rule that is for it says."""
 
     is_live: ClassVar[bool] = True
 
-    def __init__(self, *, verify: bool | ssl.SSLContext) -> None:
-        self._ours = Substitutes(partial(StreamingTransport, verify=verify))
+    def __init__(
+        self, verify: bool | ssl.SSLContext, connect_to: Sequence[ConnectTo]
+    ) -> None:
+        self._ours = StreamingTransport(verify=verify, trust_env=True)
+        self._connect_to = connect_to
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request.
@@ -28,5 +33,8 @@ class EnvironmentTransport(httpxr.BaseTransport):
         Raises:
             UnusableProxyError: The environment names a proxy that is none.
         """
-        proxy = environment_proxy(request.url)
-        return self._ours.through(proxy).handle_request(request)
+        targets = [rule.target(request.url) for rule in self._connect_to]
+        # httpxr's stubs do not know the attribute.
+        extensions = cast("Any", request).extensions
+        extensions[CONNECT_TO] = next(filter(None, targets), None)
+        return self._ours.handle_request(request)

@@ -42,6 +42,27 @@ _MANY_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """Redirects that left the caller's headers, auth and cookies behind.
+
+    Attributes:
+        start: The URL that they began at.
+        strangers: The origins that were not to have them.
+    """
+
+    start: str
+    strangers: tuple[str, ...]
+
+    def hint(self, url: str) -> str:
+        """What may be wrong with the answer of ``url``, and what to do."""
+        way = f"from {redacted(self.start)} to {redacted(url)}"
+        return (
+            f"your headers, auth and cookies were left behind by the redirect {way};"
+            f" give a source trusted_origins={list(self.strangers)} to send them there"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A response's status and headers, and the beginning of an error's body.
 
@@ -52,6 +73,7 @@ class Answer:
         sent: What was sent for it, where that is known.
         wanted: The content types that are read as events.
         id_bytes: How long the ``Last-Event-ID`` was that was sent for it.
+        detour: The way that led to it, where something was left behind on it.
     """
 
     status: int
@@ -62,6 +84,7 @@ class Answer:
     sent: Sent | None = None
     wanted: frozenset[str] = EVENTS
     id_bytes: int = 0
+    detour: Detour | None = None
 
     def values(self, name: str) -> list[str]:
         """The values of all headers of that name, in order."""
@@ -97,6 +120,12 @@ class Answer:
         is_stream = self.status == _OK and is_among(self.content_type, self.wanted)
         return is_stream and not self.content_encoding
 
+    @property
+    def may_be_endless(self) -> bool:
+        """Whether its body is one to be read as it comes: events, or lines of JSON."""
+        is_success = self.status // 100 == _OK // 100
+        return is_success and self.content_type in LINES | {EVENT_STREAM}
+
     def retry_after(self, wall: float, longest: float) -> float | None:
         """Seconds that ``Retry-After`` asks for, within 0 and ``longest``.
 
@@ -130,8 +159,7 @@ def refusal(answer: Answer, url: str) -> StreamError:
     shown = redacted(url)
     if answer.status != _OK:
         kind: type[StreamError] = UnexpectedStatus
-        hint = answer.refusal or _hint(answer)
-        message = f"{shown} answered {answer.status}: {hint}"
+        message = f"{shown} answered {answer.status}: {_hint(answer)}"
     else:
         kind = UnexpectedContentType
         message = f"{shown} answered 200 {mismatch(answer, answer.wanted)}"
@@ -158,9 +186,7 @@ def mismatch(answer: Answer, wanted: frozenset[str]) -> str:
     got = repr(shortened(said)) if said else "no content type"
     expected = " or ".join(map(repr, sorted(wanted - LINES)))
     lines = " or lines of JSON" * (wanted >= LINES)
-    is_ok = answer.status == _OK
-    hint = "is this the stream's URL?" if is_ok else _hint(answer)
-    return f"with {got}, expected {expected}{lines}; {hint}"
+    return f"with {got}, expected {expected}{lines}; {_hint(answer)}"
 
 
 def _undecodable(coding: str) -> str:
@@ -174,6 +200,17 @@ def _undecodable(coding: str) -> str:
 
 
 def _hint(answer: Answer) -> str:
+    is_ok = answer.status == _OK
+    doubt = "is this the stream's URL?" if is_ok else _doubt(answer)
+    said = answer.refusal or doubt
+    if answer.detour is None:
+        return said
+    behind = answer.detour.hint(answer.url)
+    # It is what a question would ask for.
+    return behind if said is doubt and said.endswith("?") else f"{said}; {behind}"
+
+
+def _doubt(answer: Answer) -> str:
     status = answer.status
     if status in _TOO_LONG and (doubt := doubt_about_id(answer.id_bytes)):
         return doubt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
@@ -14,6 +14,9 @@ from reconnecting_sse.exchange.bodies import is_whole
 if TYPE_CHECKING:
     import httpxr
 
+DETOUR = "reconnecting_sse.detour"
+"""Where a response's ``extensions`` carry what was left behind on the way to it."""
+
 
 def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
     """An httpxr response as it is read: where httpxr holds its body, decoded."""
@@ -21,7 +24,8 @@ def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
         (name.decode("latin-1").lower(), header_text(value))
         for name, value in response.headers.raw
     )
-    answer = Answer(response.status_code, headers, refusal=refusal)
+    detour = cast("Any", response).extensions.get(DETOUR)  # not in httpxr's stubs
+    answer = Answer(response.status_code, headers, refusal=refusal, detour=detour)
     with suppress(RuntimeError):  # httpxr's way to say that it has none
         request = response.request
         sent_id = LAST_EVENT_ID.value_in(request.headers.raw) or b""

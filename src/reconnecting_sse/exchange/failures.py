@@ -21,9 +21,17 @@ from reconnecting_sse.core.errors import (
 )
 from reconnecting_sse.core.reconnection import Failure
 from reconnecting_sse.transports.http1.faults import MalformedError
+from reconnecting_sse.transports.ways.environment import UnusableProxyError
+from reconnecting_sse.transports.ways.trust import UnusableFileError
 
-PERMANENT = (httpxr.UnsupportedProtocol, httpxr.LocalProtocolError)
-"""Wire errors that say the request itself is wrong: another attempt cannot help."""
+PERMANENT = (
+    httpxr.UnsupportedProtocol,
+    httpxr.LocalProtocolError,
+    UnusableFileError,
+    UnusableProxyError,
+)
+"""Errors of a wire that say the request, or what the wire was told, is wrong: another
+attempt cannot help."""
 
 _BEFORE_SENDING = (
     httpxr.ConnectError,

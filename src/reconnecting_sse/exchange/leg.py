@@ -57,9 +57,9 @@ class Leg:
 
     def _complete(self, request: httpxr.Request) -> None:
         """Give a request that the flow has made what every hop's request has."""
-        extensions = cast("Any", request).extensions
-        for name, value in self._errand.extensions.items():
-            extensions.setdefault(name, value)
+        given = self._hop.extensions(self._errand.extensions, request.url)
+        for name, value in given.items():
+            cast("Any", request).extensions.setdefault(name, value)
         self._renew_cookies(request)
 
     def _renew_cookies(self, request: httpxr.Request) -> None:
@@ -69,7 +69,10 @@ class Leg:
         if not is_home or headers.get("cookie") != self._cookie:
             return
         value = self._errand.cookies.header(
-            request.url, hop.cookies, is_trusted=hop.is_trusted
+            request.url,
+            hop.cookies,
+            is_trusted=hop.is_trusted,
+            is_home=hop.is_home(request.url),
         )
         if value is not None:
             headers["Cookie"] = value

@@ -18,6 +18,7 @@ from reconnecting_sse.exchange.request import (
     fields_of,
     request_of,
 )
+from reconnecting_sse.exchange.urls import named_origin
 from reconnecting_sse.subscription.checks import GapWatch
 from reconnecting_sse.transports.timeouts import Timeouts
 
@@ -100,6 +101,7 @@ def repeatable_request(
     method: str, url: str, *, compress: bool, **keywords: Any
 ) -> StreamRequest:
     """The request that the keywords describe, if it can be sent again and again."""
+    trusted = origins_of(keywords.pop("trusted_origins"))
     json, data, content = (keywords[name] for name in ("json", "data", "content"))
     if sum((bool(data), bool(content), json is not None)) > 1:
         raise TypeError("give one of json=, data= and content=: a request has one body")
@@ -109,10 +111,19 @@ def repeatable_request(
             f" a {type(content).__name__} may give its data only once"
         )
     # Headers may come from an iterator, which gives them only once.
-    request = request_of(
-        method, url, {**keywords, "headers": fields_of(keywords["headers"])}
-    )
+    keywords["headers"] = fields_of(keywords["headers"])
+    request = replace(request_of(method, url, keywords), trusted_origins=trusted)
     return replace(request, defaults=COMPRESSED_DEFAULTS) if compress else request
+
+
+def origins_of(given: Collection[str]) -> Collection[str]:
+    """The names of origins, if they are that."""
+    if isinstance(given, str):
+        raise TypeError(f"trusted_origins= is a list of origins: write [{given!r}]")
+    origins = tuple(map(str, given))
+    for origin in origins:
+        named_origin(origin)
+    return origins
 
 
 def content_types_of(types: Collection[str]) -> frozenset[str]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.media import content_codings
+from reconnecting_sse.transports.body import reads_live
 from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 from reconnecting_sse.transports.http1.faults import Fault
 from reconnecting_sse.transports.http1.framing import payload_of
@@ -48,12 +50,14 @@ class Answered:
         inflow: What the connection brings from here on.
         first: The content that came along with the head.
         coding: The content coding that is undone, or an empty string.
+        is_empty: Whether it is one that has no content.
     """
 
     head: Head
     inflow: Inflow
     first: bytes
     coding: str
+    is_empty: bool
 
 
 class Conversation:
@@ -109,10 +113,10 @@ class Conversation:
             addresses = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", route.uds)]
         way.late = Trouble.CONNECT_TIMEOUT
         yield Dial(addresses)
-        target = route.host
+        target, port = route.target
         if route.proxy is not None and not route.proxy.resolves_names:
             way.hop = route.tunnel
-            found = yield from self._resolved(route.host, route.port)
+            found = yield from self._resolved(target, port)
             target = str(found[0][4][0])
         yield from way.opened(target)
 
@@ -125,18 +129,26 @@ class Conversation:
         """What the answer's body may end with."""
         return replace(self.errors, coding=answered.coding)
 
+    def is_live(self, answered: Answered) -> bool:
+        """Whether the body is to be read as it arrives."""
+        types = answered.head.values(b"content-type")
+        fields = tuple(("content-type", value.decode("latin-1")) for value in types)
+        answer = Answer(answered.head.status, fields)
+        return not answered.is_empty and reads_live(self._request, answer)
+
     def response(
-        self, answered: Answered, body: LiveBody | AsyncLiveBody
+        self, answered: Answered, body: LiveBody | AsyncLiveBody | bytes
     ) -> httpxr.Response:
-        """What httpxr makes of it, its body not read yet."""
+        """What httpxr makes of it, its body read whole or not at all."""
         head = answered.head
         fields = without_coding(head.fields) if answered.coding else head.fields
+        kind = "content" if isinstance(body, bytes) else "stream"
         return httpxr.Response(
             head.status,
             headers=cast("Any", fields),  # bytes, too, whatever the stubs say
-            stream=body,
             request=self._request,
             extensions={"http_version": head.version, "reason_phrase": head.reason},
+            **cast("Any", {kind: body}),
         )
 
 
@@ -167,4 +179,5 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
     decoder = None if isinstance(payload, Nothing) else decoder_for(codings)
     inflow = Inflow(layers, payload, decoder)
     first = b"" if payload.is_done else inflow.pass_on(reader.rest)
-    return Answered(head, inflow, first, ", ".join(codings) if decoder else "")
+    coding = ", ".join(codings) if decoder else ""
+    return Answered(head, inflow, first, coding, isinstance(payload, Nothing))

@@ -29,6 +29,11 @@ class Trouble(Enum):
         "{where} could not be connected to within {detail} s",
         "is it reachable from here, or does it need longer?",
     )
+    UNREAD = (
+        httpxr.ConnectError,
+        "{where}: the certificates to check it with could not be read ({detail})",
+        "are too many files or connections open?",
+    )
     NAME_TIMEOUT = (
         httpxr.ConnectTimeout,
         "{where}: its name was not resolved within {detail} s",

@@ -36,7 +36,7 @@ class Way:
         self._contexts = contexts
 
     def opened(self, target: str) -> Steps[None]:
-        """The steps from the connection to ``target``, the origin's name or address.
+        """The steps from the connection to ``target``, a name or an address.
 
         Raises:
             httpxr.ProxyError: The proxy opens no way.
@@ -51,7 +51,8 @@ class Way:
             yield from self.layers.through(opened(route, target))
         self.hop = route.where
         if self._contexts.origin is not None:
-            yield from self._secured(self._contexts.origin, route.host)
+            name = route.server_hostname or route.host
+            yield from self._secured(self._contexts.origin, name)
 
     def _secured(self, context: ssl.SSLContext, name: str) -> Steps[None]:
         self.late = Trouble.TLS_TIMEOUT
