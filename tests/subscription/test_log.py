@@ -64,6 +64,45 @@ def test_without_structlog_the_standard_librarys_logger_is_used(caplog):
     assert [level for _, level, _ in shown] == ["INFO", "WARNING"]
 
 
+def test_the_standard_librarys_records_have_the_fields_as_attributes(caplog):
+    caplog.set_level(logging.INFO, logger=log.NAME)
+    log.write(log.default_logger(), Waiting(url="u", delay=1.5, attempt=2, cause="503"))
+    (record,) = caplog.records
+    assert record.event == "stream.waiting"
+    assert (record.url, record.delay, record.attempt) == ("u", 1.5, 2)
+    assert record.cause == "503"
+
+
+@pytest.fixture
+def records_with_an_url():
+    ordinary = logging.getLogRecordFactory()
+
+    def factory(*args, **keywords):
+        record = ordinary(*args, **keywords)
+        record.url = "the request that is being served"
+        return record
+
+    logging.setLogRecordFactory(factory)
+    yield
+    logging.setLogRecordFactory(ordinary)
+
+
+@pytest.mark.usefixtures("records_with_an_url")
+def test_no_attribute_of_the_record_is_replaced(caplog):
+    log.write(log.default_logger(), GAP)
+    (record,) = caplog.records
+    assert record.url == "the request that is being served"
+    assert record.url_ == "http://feed.test/"
+
+
+@pytest.mark.parametrize("name", ["name", "args", "message", "asctime"])
+def test_no_name_that_a_record_owns_makes_logging_raise(caplog, name):
+    log.logger_of(logging.getLogger("worker")).warning("stream.gap", **{name: "x"})
+    (record,) = caplog.records
+    assert getattr(record, f"{name}_") == "x"
+    assert record.name == "worker"
+
+
 def test_a_logger_of_the_standard_library_may_be_given(caplog):
     worker = logging.getLogger("worker")
     caplog.set_level(logging.DEBUG, logger="worker")

@@ -27,7 +27,7 @@ class CallersError(Exception):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
-        self.error = error
+        self.error: Exception = error
         if isinstance(error, (StopIteration, StopAsyncIteration)):
             name = type(error).__name__
             self.error = RuntimeError(f"a hook, strategy or callback raised {name}")

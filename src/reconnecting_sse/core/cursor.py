@@ -56,8 +56,13 @@ class ByHeader:
 
     def position_in(self, fields: Fields) -> str | None:
         """The position that somebody has written among the fields, or None."""
+        value = self.value_in(fields)
+        return None if value is None else header_text(value)
+
+    def value_in(self, fields: Fields) -> bytes | None:
+        """The same, as it travels."""
         given = named(fields, self.name)
-        return header_text(given[-1][1]) if given else None
+        return given[-1][1] if given else None
 
 
 LAST_EVENT_ID = ByHeader(b"Last-Event-ID")

@@ -257,8 +257,8 @@ class EventStreamDecoder:
 
     def _too_large(self) -> EventTooLarge:
         return EventTooLarge(
-            f"one event is larger than max_event_bytes={self._limit}; if the server"
-            " means to send such events, raise max_event_bytes (None lifts the limit)"
+            f"one event is larger than {self._limit} bytes; if the server means to send"
+            " such events, raise max_event_bytes= (None lifts the limit)"
         )
 
     def _interpret(self, line: bytes, items: list[Any]) -> None:

@@ -31,6 +31,9 @@ _NO_PART_OF_A_URL = re.compile(r"[\x00-\x20\x7f]")
 _AUTHORITY_END = re.compile(r"[/?#]")
 _BAD_PORT = re.compile(r":[0-9]*[^0-9\]:]")
 
+WITHOUT_AUTHORITY = re.compile(r"(?:mailto|sips?|xmpp|acct):(?!/)", re.IGNORECASE)
+"""How URLs begin in which the ``@`` is no end of credentials, but an address's."""
+
 BODY_LIMIT = 1024
 """How many bytes of an error answer's body an error keeps."""
 
@@ -64,15 +67,22 @@ def _redacted(url: str) -> str:
     assert match is not None  # it matches nothing, too
     scheme, rest = match[0], url[match.end() :]
     authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
-    if "@" in authority:
+    if WITHOUT_AUTHORITY.match(url):
+        pass  # what stands before the @ is an address, not credentials
+    elif "@" in authority:
         rest = authority.rpartition("@")[2] + rest[len(authority) :]
     elif _BAD_PORT.search(authority):
         rest = rest.rpartition("@")[2]  # a password with a slash, raw: not a port
     head, mark, query = rest.partition("#")[0].partition("?")
     if not mark:
         return scheme + head
-    names = (pair.partition("=") for pair in query.split("&"))
-    return scheme + head + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
+    return scheme + head + "?" + "&".join(map(_hidden, query.split("&")))
+
+
+def _hidden(pair: str) -> str:
+    """A parameter without its value; what has no name is a value itself."""
+    name, mark, _ = pair.partition("=")
+    return f"{name}=***" if name and mark else "***" * bool(pair)
 
 
 def printable(text: str) -> str:

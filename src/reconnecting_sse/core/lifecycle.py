@@ -6,7 +6,7 @@ Each is a frozen value; its ``name`` is the log event's, its fields are the keyw
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from reconnecting_sse.core.errors import shortened
 
@@ -18,7 +18,7 @@ ID_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
+class _Fact:
     """One fact; its fields are the log event's keywords."""
 
     name: ClassVar[str]
@@ -57,7 +57,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connecting(Lifecycle):
+class Connecting(_Fact):
     """An attempt begins."""
 
     name: ClassVar[str] = "stream.connecting"
@@ -70,7 +70,7 @@ class Connecting(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Lifecycle):
+class Opened(_Fact):
     """The server answered with an event stream."""
 
     name: ClassVar[str] = "stream.open"
@@ -78,7 +78,7 @@ class Opened(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped(Lifecycle):
+class Dropped(_Fact):
     """A connection, or the attempt to make one, came to an end; another follows.
 
     Attributes:
@@ -100,7 +100,7 @@ class Dropped(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting(Lifecycle):
+class Waiting(_Fact):
     """The next attempt is ``delay`` seconds away."""
 
     name: ClassVar[str] = "stream.waiting"
@@ -110,7 +110,7 @@ class Waiting(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered(Lifecycle):
+class Recovered(_Fact):
     """The stream is open again, ``downtime`` seconds after it was lost."""
 
     name: ClassVar[str] = "stream.recovered"
@@ -120,7 +120,7 @@ class Recovered(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap(Lifecycle):
+class Gap(_Fact):
     """Events may have been missed between what was asked for and what came.
 
     Attributes:
@@ -140,7 +140,7 @@ class Gap(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Lifecycle):
+class Closed(_Fact):
     """The subscription is over.
 
     Attributes:
@@ -151,3 +151,9 @@ class Closed(Lifecycle):
     reason: str
     error: str | None = None
     unfinished_bytes: int = 0
+
+
+Lifecycle: TypeAlias = (
+    Connecting | Opened | Dropped | Waiting | Recovered | Gap | Closed
+)
+"""Any of the facts; there are no others, so that a ``match`` can be exhaustive."""

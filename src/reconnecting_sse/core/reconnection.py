@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.errors import ReconnectionExhausted, StreamEnded, StreamError
+from reconnecting_sse.core.errors import (
+    ReconnectionExhausted,
+    StreamEnded,
+    StreamError,
+    StreamInterrupted,
+)
 from reconnecting_sse.core.policy import Verdict
 from reconnecting_sse.core.sent import Acted, is_idempotent
 from reconnecting_sse.core.strategies import ReconnectState
@@ -225,7 +230,9 @@ class Reconnection:
     def _verdict(self, state: ReconnectState, end: End) -> Verdict:
         on_end = self._on_end or ("finish" if self._finishes else None)
         verdict = self._policy.classify(state, on_end=on_end)
-        if verdict in (Verdict.FINISH, Verdict.RAISE) or self.may_resend(end):
+        if verdict in (Verdict.FINISH, Verdict.RAISE):
+            return verdict
+        if self._may_resend(end.sent, end.error.status):
             return verdict
         is_end = isinstance(end.error, StreamEnded) and self._on_end is None
         return Verdict.FINISH if is_end else Verdict.RAISE
@@ -235,14 +242,23 @@ class Reconnection:
         methods = (self._method, end.sent.method)
         return self._awaits_until and not all(map(is_idempotent, methods))
 
-    def may_resend(self, end: End) -> bool:
-        """Whether sending the request again cannot do twice what was asked once."""
-        sent = end.sent
+    def broken_off(self, sent: Sent, cause: str, url: str) -> StreamInterrupted | None:
+        """The error that breaking off is, where it cannot be begun again."""
+        if self._may_resend(sent):
+            return None
+        return StreamInterrupted(
+            f"{cause} broke off the {sent.method} to {url}; it is not sent again, as"
+            " the server may have acted on it: pass resend=True if it may be",
+            url=url,
+        )
+
+    def _may_resend(self, sent: Sent, status: int | None = None) -> bool:
+        """Whether sending it again cannot do twice what was asked once."""
         if self._resend or is_idempotent(sent.method) or sent.acted is Acted.NO:
             return True
         if self._received_id and self._carriage.can_carry(self._received_id):
             return True
-        return end.error.status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
+        return status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
 
 
 def _too_early(end: StreamError) -> StreamEnded:

@@ -26,7 +26,6 @@ from reconnecting_sse.core.errors import (
     EventTooLarge,
     StreamEnded,
     StreamError,
-    StreamInterrupted,
     redacted,
     without_frames,
 )
@@ -88,19 +87,19 @@ class StreamSession:
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
     ) -> None:
-        self.state = State.CONNECTING
-        self.last_event_id = last_event_id
+        self.state: State = State.CONNECTING
+        self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
-        self.wake_at = 0.0
+        self.wake_at: float = 0.0
         self.error: BaseException | None = None
-        self.counters = Counters()
+        self.counters: Counters = Counters()
         self._url = redacted(url)
-        self.notices = Notices(self._url)
+        self.notices: Notices = Notices(self._url)
         self._longest_retry_after = policy.retry_bounds[1]
         self._max_event_bytes = max_event_bytes
         self._hears_comments = hears_comments
         self._passes_over = passes_over
-        self.is_mixed = hears_comments or passes_over
+        self.is_mixed: bool = hears_comments or passes_over
         carriage = Carriage(policy.id_limit, resumes_by_query)
         self._gaps = Gaps(self.notices, gap_headers, carriage)
         self._adaptive = idle
@@ -262,13 +261,8 @@ class StreamSession:
             sent: What was sent before that; None for nothing.
         """
         if sent is not None and self.state in (State.CONNECTING, State.OPEN):
-            error = StreamInterrupted(
-                f"{cause} broke off the {sent.method} to {self._url}; it is not sent"
-                " again, as the server may have acted on it: pass resend=True if it"
-                " may be",
-                url=self._url,
-            )
-            if not self._reconnection.may_resend(End(error, now, self.retry_ms, sent)):
+            error = self._reconnection.broken_off(sent, cause, self._url)
+            if error is not None:
                 self._fail(error)
                 return
         if self.state is State.OPEN:

@@ -61,12 +61,12 @@ class Flow:
     """
 
     def __init__(self, auth: Any, request: httpxr.Request, *, is_async: bool) -> None:
-        self.wants_body = bool(getattr(auth, "requires_response_body", False))
+        self.wants_body: bool = bool(getattr(auth, "requires_response_body", False))
         self._name = type(auth).__name__
-        self._flow = _flow(auth, request, is_async=is_async)
+        self._flow: Any = flow_of(auth, is_async=is_async)(request)
         # httpxr's own fetches its token by a blocking call.
         is_plain = not isinstance(self._flow, AsyncGenerator)
-        self.blocks = is_plain and isinstance(auth, OAuth2Auth)
+        self.blocks: bool = is_plain and isinstance(auth, OAuth2Auth)
 
     def first(self) -> Any:
         """The first request to send.
@@ -119,25 +119,37 @@ class Flow:
         return request
 
 
-def _flow(auth: Any, request: httpxr.Request, *, is_async: bool) -> Any:
+def flow_of(auth: Any, *, is_async: bool) -> Callable[[httpxr.Request], Any]:
+    """What of the object begins a flow on this face.
+
+    Raises:
+        TypeError: Nothing does.
+    """
+    name = _flows_name(auth, is_async=is_async)
+    if name is not None:
+        begin: Callable[[httpxr.Request], Any] = getattr(auth, name)
+        return begin
+    if callable(auth):
+        return lambda request: map(auth, (request,))
+    raise TypeError(
+        f"auth= must be a (user, password) tuple, a callable or an httpxr.Auth with a"
+        f" flow, not {type(auth).__name__}"
+    )
+
+
+def _flows_name(auth: Any, *, is_async: bool) -> str | None:
     has_plain = _overrides(auth, "auth_flow") or _overrides(auth, "sync_auth_flow")
     if _overrides(auth, "async_auth_flow"):
         if is_async:
-            return auth.async_auth_flow(request)
+            return "async_auth_flow"
         if not has_plain:
             raise TypeError(
                 f"{type(auth).__name__} has only async_auth_flow: it needs an"
                 " httpxr.AsyncClient"
             )
     if has_plain:
-        name = "auth_flow" if _overrides(auth, "auth_flow") else "sync_auth_flow"
-        return getattr(auth, name)(request)
-    if callable(auth):
-        return map(auth, (request,))
-    raise TypeError(
-        f"auth= must be a (user, password) tuple, a callable or an httpxr.Auth with a"
-        f" flow, not {type(auth).__name__}"
-    )
+        return "auth_flow" if _overrides(auth, "auth_flow") else "sync_auth_flow"
+    return None
 
 
 def _overrides(auth: Any, name: str) -> bool:

@@ -58,7 +58,7 @@ class IteratedBody(LiveBody):
     """Reads any iterable of bytes; its transport decides about timeouts."""
 
     def __init__(self, stream: Any) -> None:
-        self.read_timeout = None
+        self.read_timeout: float | None = None
         self._stream = stream
         self._iterator: Iterator[bytes] | None = iter(stream)
 
@@ -90,7 +90,7 @@ class AsyncIteratedBody(AsyncLiveBody):
     """The same for an asynchronous iterable, or a plain one on the async face."""
 
     def __init__(self, stream: Any) -> None:
-        self.read_timeout = None
+        self.read_timeout: float | None = None
         self._stream = stream
         is_async = hasattr(stream, "__aiter__")
         self._iterator: Any = aiter(stream) if is_async else Awaited(iter(stream))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpxr
 
 from reconnecting_sse.core.errors import shortened
+from reconnecting_sse.transports.host import flaw_of
 
 if TYPE_CHECKING:
     from reconnecting_sse.exchange.hop import Hop
@@ -35,9 +37,10 @@ def _target(here: httpxr.URL, location: str | None) -> httpxr.URL | str:
     """Where it leads, or why it may not lead there."""
     if not location:
         return "a redirect without a Location"
-    try:
+    target = None
+    with suppress(httpxr.InvalidURL, ValueError):  # httpxr's join raises either
         target = here.join(location)
-    except (httpxr.InvalidURL, ValueError):  # httpxr's join raises either
+    if target is None or flaw_of(target):
         return "a redirect to something that is no URL"
     if target.scheme not in ("http", "https") or not target.host:
         scheme = shortened(target.scheme)

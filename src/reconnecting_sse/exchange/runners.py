@@ -30,6 +30,24 @@ WHOLE_BODY_SILENCE = 10.0
 """Seconds of silence after which an answer that an auth flow wants is given up."""
 
 
+def current_task() -> asyncio.Task[Any]:
+    """The task that runs.
+
+    Raises:
+        RuntimeError: None does: no event loop of asyncio's runs here.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop either
+        task = None
+    if task is None:
+        raise RuntimeError(
+            "the async face is asyncio's, and no task of asyncio's is running: begin it"
+            " with asyncio.run(); under trio use the sync face in a thread"
+        )
+    return task
+
+
 def run(steps: Steps) -> Exchanged:
     """Run an exchange on the sync face.
 

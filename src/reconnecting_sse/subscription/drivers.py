@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
+from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.subscription.readers import Reader
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class AsyncEvents(_Driver):
 
     async def _refill(self) -> bool:
         here = self._subscription
-        reader, is_in = Reader(asyncio.get_running_loop()), False
+        reader, is_in = Reader(current_task().get_loop()), False
         try:
             is_in = here.readers.enter(reader)
             if not is_in:

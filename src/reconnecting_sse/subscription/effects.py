@@ -27,10 +27,10 @@ from reconnecting_sse.exchange.runners import run, run_async
 from reconnecting_sse.subscription.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from reconnecting_sse.core.answer import Answer
-    from reconnecting_sse.core.lifecycle import Attempt
+    from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
     from reconnecting_sse.core.sent import Sent
     from reconnecting_sse.exchange.calls import Exchanged
@@ -56,8 +56,8 @@ class _Effects(Generic[_Body]):
         self._attempts = attempts
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
-        self.tell = attempts.tell
-        self.hear = attempts.hear
+        self.tell: Callable[[Lifecycle], None] = attempts.tell
+        self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
 
     @property
@@ -97,7 +97,7 @@ class SyncEffects(_Effects["LiveBody"]):
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return attempts.failed(error, exchange)
+            return attempts.failed(error, attempt, exchange)
         answer = self._took(exchanged, exchange, body)
         if answer.is_event_stream:
             return answer
@@ -184,7 +184,7 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return attempts.failed(error, exchange)
+            return attempts.failed(error, attempt, exchange)
         self._is_live = is_live(exchanged.transport)
         answer = self._took(exchanged, exchange, body)
         if answer.is_event_stream:

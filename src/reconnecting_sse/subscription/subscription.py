@@ -42,10 +42,10 @@ class Subscription:
         self.session = session
         self.effects = effects
         self.checks = checks
-        self.readers = Readers()
-        self.queue = EventQueue()
-        self.orders = Orders(signal)
-        self.pump = Pump(session, effects, self.orders)
+        self.readers: Readers = Readers()
+        self.queue: EventQueue = EventQueue()
+        self.orders: Orders = Orders(signal)
+        self.pump: Pump = Pump(session, effects, self.orders)
         self._is_left = False
 
     # ------------------------------------------------------------------ reading

@@ -27,4 +27,4 @@ class MalformedError(Exception):
 
     def __init__(self, message: str, *, is_tls: bool = False) -> None:
         super().__init__(message)
-        self.fault = Fault(message, is_tls)
+        self.fault: Fault = Fault(message, is_tls)

@@ -68,7 +68,7 @@ class HeadReader:
     """
 
     def __init__(self) -> None:
-        self.rest = b""
+        self.rest: bytes = b""
         self._held = bytearray()
         self._searched = 0  # where no line ends: a dripped line is quadratic otherwise
         self._taken = 0
@@ -194,5 +194,8 @@ class _Draft:
 
 
 def _shown(name: bytes) -> str:
-    """A name that may be anything, safe to print."""
-    return repr(_UNSHOWN.sub(b"?", name[:_SHOWN]).decode())
+    """A name that may be anything: no more than its first word, safe to print.
+
+    A server may echo what was secret in our request.
+    """
+    return repr(_UNSHOWN.sub(b"?", name[:_SHOWN].partition(b" ")[0]).decode())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpxr
 
 from reconnecting_sse.core.errors import shortened
-from reconnecting_sse.core.headers import TOKEN
+from reconnecting_sse.core.headers import TOKEN, header_text, named
+from reconnecting_sse.core.media import content_codings
 from reconnecting_sse.transports.codings.codings import offered_codings
 from reconnecting_sse.transports.host import host_of
 from reconnecting_sse.transports.http1.fields import wire_headers
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # RFC 9112, section 3: a target has neither blanks nor controls.
 _BAD_TARGET = re.compile(rb"[^\x21-\x7e]")
 
+_PARAMETERS = re.compile(r";[^,]*")
 _FRAMING = (b"content-length", b"transfer-encoding")
 _EXPECTING_BODY = ("PATCH", "POST", "PUT")
 
@@ -55,6 +57,12 @@ class Message:
         # RFC 9112, section 3.2.2: the absolute form.
         target = b"http://" + host_of(request.url) + path
         return cls(request.method, target, _for_the_proxy(fields, route))
+
+    @property
+    def offered(self) -> list[str]:
+        """The content codings that the answer may have."""
+        values = [header_text(v) for _, v in named(self.fields, b"Accept-Encoding")]
+        return content_codings(_PARAMETERS.sub("", value) for value in values)
 
     def with_body(self, content: bytes) -> bytes:
         """All of the message; its length counts, whatever the request's fields say."""

@@ -26,7 +26,7 @@ class Arrived:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self.rest = b""
+        self.rest: bytes = b""
 
     def exactly(self, count: int) -> Steps[bytes]:
         """The next so many bytes."""
@@ -46,7 +46,7 @@ def by_socks(route: Route, target: str) -> Steps[bytes]:
     connection: Any = socks5.SOCKS5Connection()
     try:
         yield from _log_in(route, connection, arrived)
-        address = target, route.port
+        address = target, route.target[1]
         connection.send(
             socks5.SOCKS5CommandRequest.from_address(
                 socks5.SOCKS5Command.CONNECT, address

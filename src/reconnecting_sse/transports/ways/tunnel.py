@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.core.authority import authority
 from reconnecting_sse.transports.http1.faults import Fault, MalformedError
 from reconnecting_sse.transports.http1.head import HeadReader
 from reconnecting_sse.transports.ways.refusals import closed, not_understood, refused
@@ -52,6 +53,7 @@ def _by_connect(route: Route) -> Steps[bytes]:
 
 def _request(route: Route) -> bytes:
     assert route.proxy is not None
-    lines = [f"CONNECT {route.origin} HTTP/1.1", f"Host: {route.origin}"]
+    place = authority(*route.target)
+    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
     fields = [b"%s: %s" % field for field in route.proxy.fields]
     return b"\r\n".join([*(line.encode() for line in lines), *fields, b"", b""])
