@@ -41,6 +41,14 @@ class SyncWire:
             response.stream.close()
         return response, b"".join(parts)
 
+    def fails(self, url, transport, **keywords):
+        """Whether there is no response; without another reference to the error."""
+        try:
+            transport.handle_request(request_for(url, **keywords)).stream.close()
+        except httpxr.TransportError:
+            return True
+        return False
+
 
 class AsyncWire:
     transport = AsyncStreamingTransport
@@ -62,6 +70,16 @@ class AsyncWire:
             await response.stream.aclose()
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return response, b"".join(parts)
+
+    def fails(self, url, transport, **keywords):
+        return asyncio.run(self._fails(request_for(url, **keywords), transport))
+
+    async def _fails(self, request, transport):
+        try:
+            (await transport.handle_async_request(request)).stream.close()
+        except httpxr.TransportError:
+            return True
+        return False
 
 
 WIRES = {"sync": SyncWire(), "async": AsyncWire()}

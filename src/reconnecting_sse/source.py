@@ -287,22 +287,18 @@ class ReconnectingEventSource:
         self._subscription.end("closed")
 
     async def aclose(self) -> None:
-        """As ``close()``, and wait until the socket is gone."""
-        self.close()
-        if isinstance(self._effects, AsyncEffects):
-            await self._effects.adrop()
-        else:
-            self._effects.drop()
-        self._subscription.finish()
+        """As ``close()``, and wait until the socket is gone.
+
+        While another thread reads it is what ``close()`` is: what is his he frees.
+        """
+        await self._subscription.aleave()
 
     def __enter__(self) -> Self:
         self._check_face(is_async=False, instead="async with")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-        self._effects.drop()
-        self._subscription.finish()
+        self._subscription.leave()
 
     async def __aenter__(self) -> Self:
         self._check_face(is_async=True, instead="with")

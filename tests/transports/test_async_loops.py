@@ -207,3 +207,20 @@ def test_closing_within_tls_logs_nothing(new_loop, caplog):
             runner.run(closing())
         assert server.closed.wait(PATIENCE)
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_a_closing_that_its_loop_never_came_to_leaves_no_socket_open(monkeypatch):
+    async def closing():
+        body = await opened(server.url)
+        assert await body.read() == EVENT
+        loop = asyncio.get_running_loop()
+        with monkeypatch.context() as patched:
+            patched.setattr(loop, "call_soon_threadsafe", lambda *_: None)
+            elsewhere = threading.Thread(target=body.close)
+            elsewhere.start()
+            elsewhere.join(PATIENCE)
+
+    with hanging() as server:
+        asyncio.run(closing())
+        gc.collect()  # an open socket is warned of here
+        assert server.closed.wait(PATIENCE)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import httpxr
 import pytest
 
+from reconnecting_sse.transports.conversation import Conversation
 from tests.raw_wire import (
     CHUNKED,
     EVENT,
     LAST,
     OK,
     PATIENCE,
+    Peer,
     Server,
     answering,
     black_hole,
@@ -244,6 +247,48 @@ def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):
     body = b"x" * 16 * 1024 * 1024
     with pytest.raises(httpxr.WriteError, match=r"127\.0\.0\.1:\d+ "):
         fetched(wire, script, method="POST", content=body)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("content", [b"", b"x" * 16 * 1024 * 1024], ids=["", "large"])
+@pytest.mark.parametrize("then", [Peer.reset, Peer.sees_the_end, ending])
+def test_a_request_that_fails_leaves_no_cycle_behind(wire, then, content, scheme):
+    """It may be large, and its attempts many, where the collector runs seldom."""
+
+    def script(peer):
+        peer.sock.recv(1000)
+        then(peer)
+
+    keywords = {
+        "method": "POST",
+        "content": content,
+        "timeout": {"connect": 0.1, "headers": 0.1},
+    }
+    with Server(script) as server, uncollected():
+        url = server.url.replace("http", scheme)
+        assert wire.fails(url, wire.transport(), **keywords)
+        assert [x for x in gc.get_objects() if isinstance(x, Conversation)] == []
+
+
+def test_an_answer_to_half_a_request_leaves_no_cycle_behind(wire):
+    def script(peer):
+        peer.sock.recv(1000)
+        peer.send(b"HTTP/1.1 429 Later\r\nContent-Length: 3\r\n\r\nwhy")
+
+    body = b"x" * 16 * 1024 * 1024
+    with Server(script) as server, uncollected():
+        assert not wire.fails(server.url, wire.transport(), method="POST", content=body)
+        assert [x for x in gc.get_objects() if isinstance(x, Conversation)] == []
+
+
+@contextmanager
+def uncollected():
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def test_a_proxy_that_refuses_before_it_has_read_is_heard(wire):

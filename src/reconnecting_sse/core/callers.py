@@ -52,6 +52,19 @@ def plain(result: _Result, message: str) -> _Result:
     return result
 
 
+def ask_whether(
+    function: Callable[_Arguments, object],
+    *args: _Arguments.args,
+    **kwargs: _Arguments.kwargs,
+) -> bool:
+    """Call the caller's ``function``; whether its answer is true.
+
+    Raises:
+        CallersError: It raised an ``Exception``, or the truth of its answer did.
+    """
+    return ask(lambda: bool(function(*args, **kwargs)))
+
+
 def ask(
     function: Callable[_Arguments, _Result],
     *args: _Arguments.args,

@@ -191,8 +191,8 @@ def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -
 
 def tell(session: StreamSession, effects: Effects) -> None:
     """Pass on what happened; a callback that raises ends it with its error."""
-    for fact in session.notices.take():
+    while session.notices.untold:
         try:
-            effects.tell(fact)
+            effects.tell(session.notices.untold.pop(0))
         except CallersError as callers:
             session.raised(callers.error)

@@ -23,17 +23,12 @@ class Notices:
     """Keeps the facts, in order, until they are told.
 
     Attributes:
-        untold: Those that are not.
+        untold: Those that are not; whoever tells one takes it out.
     """
 
     def __init__(self, url: str) -> None:
         self.untold: list[Lifecycle] = []
         self._url = url
-
-    def take(self) -> list[Lifecycle]:
-        """What happened since the last call."""
-        untold, self.untold = self.untold, []
-        return untold
 
     def connecting(self, attempt: int, last_event_id: str) -> None:
         url = self._url

@@ -156,7 +156,7 @@ class ReconnectPolicy:
         if isinstance(error, StreamEnded) and on_end == "finish":
             return Verdict.FINISH
         if self.retry is not None:
-            if ask_strategy("retry", self.retry, state):
+            if ask_strategy("retry", self.retry, state, bool):
                 return Verdict.RETRY
             is_clean = isinstance(error, StreamEnded)
             return Verdict.FINISH if is_clean else Verdict.RAISE
@@ -178,7 +178,7 @@ class ReconnectPolicy:
     def delay(self, state: ReconnectState) -> float:
         """Seconds to wait: the larger of the strategy's and the server's word."""
         strategy = self.wait or wait_backoff(self.max_delay)
-        wait = float(ask_strategy("wait", strategy, state))
+        wait = ask_strategy("wait", strategy, state, float)
         if math.isnan(wait):
             raise CallersError(ValueError("wait= returned NaN, which is no time"))
         return max(wait, state.floor)
@@ -193,7 +193,7 @@ class ReconnectPolicy:
     def gives_up(self, state: ReconnectState) -> bool:
         """Whether ``stop`` ends the attempts now."""
         strategy = self.stop or stop_before_first_open
-        return bool(ask_strategy("stop", strategy, state))
+        return ask_strategy("stop", strategy, state, bool)
 
     def outlook(self, state: ReconnectState) -> str:
         """How long attempts go on while no stream was ever open, for a reader."""

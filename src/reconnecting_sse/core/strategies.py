@@ -7,7 +7,7 @@ sleeps, logs or looks at a clock.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import Future, RetryCallState
 from tenacity.wait import wait_base
@@ -151,11 +151,19 @@ def retry_like_a_browser(retry_state: RetryCallState) -> bool:
 
 
 def ask_strategy(
-    name: str, strategy: Callable[[RetryCallState], _T], state: ReconnectState
+    name: str,
+    strategy: Callable[[RetryCallState], object],
+    state: ReconnectState,
+    kind: Callable[[Any], _T],
 ) -> _T:
-    """A strategy's answer; one that would have to be awaited is refused."""
+    """A strategy's answer as what is wanted, a ``kind``.
+
+    Raises:
+        CallersError: The strategy raised, its answer is of no such kind, or it would
+            have to be awaited.
+    """
     message = (
         f"{name}= returned an awaitable; reconnection strategies are plain functions on"
         " either face"
     )
-    return ask(plain, ask(strategy, state), message)
+    return ask(lambda: kind(plain(strategy(state), message)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
@@ -76,13 +77,13 @@ class Flow:
         flow = self._flow
         if isinstance(flow, AsyncGenerator):
             return self._first_of(flow)
-        return self._checked(next(flow, None))
+        return self._begun(next(flow, None))
 
     def next(self, response: httpxr.Response) -> Any:
         """The request that follows ``response``, or None when the flow is done."""
         if isinstance(self._flow, AsyncGenerator):
-            return _next_of(self._flow, response)
-        return _sent(self._flow, response)
+            return self._next_of(self._flow, response)
+        return self._checked(_sent(self._flow, response))
 
     def close(self) -> Any:
         """End the flow early: what it holds over a request is let go of."""
@@ -92,12 +93,29 @@ class Flow:
 
     async def _first_of(self, flow: AsyncGenerator[Any, Any]) -> Any:
         async for request in flow:
-            return self._checked(request)
-        return self._checked(None)
+            return self._begun(request)
+        return self._begun(None)
 
-    def _checked(self, request: Any) -> Any:
+    async def _next_of(
+        self, flow: AsyncGenerator[Any, Any], response: httpxr.Response
+    ) -> Any:
+        try:
+            return self._checked(await flow.asend(response))
+        except StopAsyncIteration:
+            return None
+
+    def _begun(self, request: Any) -> Any:
         if request is None:
             raise TypeError(f"the auth flow of {self._name} gave no request to send")
+        return self._checked(request)
+
+    def _checked(self, request: Any) -> Any:
+        is_late = inspect.isawaitable(request)  # whoever runs it sees what it comes to
+        if not (request is None or is_late or isinstance(request, httpxr.Request)):
+            given = type(request).__name__
+            raise TypeError(
+                f"the auth flow of {self._name} gave {given}, not a request to send"
+            )
         return request
 
 
@@ -145,11 +163,4 @@ def _sent(flow: Any, response: httpxr.Response) -> Any:
     try:
         return flow.send(response)
     except StopIteration:
-        return None
-
-
-async def _next_of(flow: AsyncGenerator[Any, Any], response: httpxr.Response) -> Any:
-    try:
-        return await flow.asend(response)
-    except StopAsyncIteration:
         return None

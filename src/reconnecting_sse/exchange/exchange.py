@@ -82,11 +82,13 @@ class Exchange:
             request = yield from _prepared(request, self._prepare)
         hop = ask(first_hop, request, self._client)
         errand = ask(self._errand, request, hop.url)
+        follows = ask(bool, request.follow_redirects)
         self._trail.begins(hop.method)
         start = hop.url
         while True:
-            exchanged: Exchanged = yield from Leg(hop, errand).steps()
-            if not request.follow_redirects:
+            leg = ask(Leg, hop, errand)
+            exchanged: Exchanged = yield from leg.steps()
+            if not follows:
                 return exchanged
             following, refusal = next_hop(hop, exchanged.response)
             if following is None:
@@ -132,4 +134,4 @@ def _prepared(request: StreamRequest, prepare: Callable[[StreamRequest], Any]) -
         given = type(prepared).__name__
         message = f"prepare= must return the StreamRequest to send, not {given}"
         raise CallersError(TypeError(message))
-    return read_back(prepared)
+    return ask(read_back, prepared)

@@ -46,7 +46,7 @@ class Leg:
     def _by_flow(self, flow: Flow) -> Steps:
         request = yield _call_of(flow, flow.first)
         while True:
-            self._complete(request)
+            ask(self._complete, request)
             exchanged = yield from self._sent(request)
             followed = _followed_up(flow, exchanged, self._errand.streams)
             free = Free(exchanged.response)
@@ -96,7 +96,7 @@ class Leg:
         except httpxr.HTTPError as error:
             errand.trail.fails(error)
             raise
-        _attach(response, request)
+        ask(_attach, response, request)
         yield from _or_else(Free(response), self._received(response, request))
         return Exchanged(response, transport)
 

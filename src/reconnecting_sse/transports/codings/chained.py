@@ -21,10 +21,6 @@ class Chained(Decoder):
         return self._outer.is_whole and self._inner.is_whole
 
     def decode(self, data: bytes) -> bytes:
-        """As any other; but what it gives may be empty while more is pending."""
-        return self._step(data)
-
-    def _step(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
         if self._inner.pending:
             self._tail, between = data, b""

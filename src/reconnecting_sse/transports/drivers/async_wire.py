@@ -57,7 +57,7 @@ class AsyncWire:
         # One piece that has come and was not taken yet, b"" at the end; one only, so
         # that the loop turns between any two.
         self._piece: bytes | None = None
-        self._loss: OSError | None = None
+        self._loss: list[OSError] = []  # given away: its frames come to know the wire
         self._is_reading = self._is_writing = False
 
     @property
@@ -81,6 +81,8 @@ class AsyncWire:
             except StopIteration as done:
                 result: _Result = done.value
                 return result
+            finally:
+                del advance  # it may know an error, whose frames know it
             try:
                 advance = partial(steps.send, await self._made(step))
             except BaseException as error:  # noqa: BLE001  (the steps know)
@@ -182,7 +184,7 @@ class AsyncWire:
     async def _send(self, data: bytes) -> None:
         """Send it, unless the peer has something to say first."""
         self.reply(data)
-        while self._outgoing and self._piece is None and self._loss is None:
+        while self._outgoing and self._piece is None and not self._loss:
             await self._woken()
         if len(data) >= READ_SIZE or self._outgoing:
             await asyncio.sleep(0)  # whoever reads as fast as this does not keep it
@@ -201,13 +203,13 @@ class AsyncWire:
 
     async def _first_word(self) -> bytes:
         """What a peer has to say that may have stopped reading."""
-        data = b""
         try:
             data = await self._arrival()
-        except ConnectionError as error:
-            self._outgoing.blame(error)
+        except ConnectionError:
+            self._outgoing.blame()
+            raise
         if not data:
-            self._outgoing.blame(None)
+            self._outgoing.blame()
         return data
 
     # ------------------------------------------------------------------ reading
@@ -239,8 +241,8 @@ class AsyncWire:
 
     async def _arrival(self) -> bytes:
         while (piece := self.take()) is None:
-            if self._loss is not None:
-                raise self._loss
+            if self._loss:
+                raise self._loss.pop()
             await self._woken()
         return piece
 
@@ -250,16 +252,16 @@ class AsyncWire:
 
     def _readable(self) -> None:
         assert self._socket is not None
-        if self._piece is None and self._loss is None:
+        if self._piece is None and not self._loss:
             try:
                 self._piece = self._socket.recv(READ_SIZE)
             except BlockingIOError:
                 return
             except OSError as error:
-                self._loss = error.with_traceback(None)  # its frames know the wire
+                self._loss.append(error.with_traceback(None))  # its frames know this
             except BaseException:
                 # A signal handler's: it may have swallowed bytes, so never go on.
-                self._loss = OSError("reading was interrupted")
+                self._loss.append(OSError("reading was interrupted"))
                 self._wake()
                 raise
             self._wake()
@@ -306,3 +308,8 @@ class AsyncWire:
             self.close()
         else:
             self.abort()
+
+    def __del__(self) -> None:
+        # Its closing was left to a loop that has ended before it came to that.
+        if self._socket is not None:
+            self._socket.close()

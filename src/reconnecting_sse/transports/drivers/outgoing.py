@@ -15,11 +15,12 @@ class Outgoing:
     kept, and raised where it turns out to have said nothing.
     """
 
-    __slots__ = ("_refusal", "_waiting")
+    __slots__ = ("_is_refused", "_refusal", "_waiting")
 
     def __init__(self) -> None:
         self._waiting = bytearray()
-        self._refusal: OSError | None = None
+        self._refusal: list[OSError] = []
+        self._is_refused = False
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -27,7 +28,7 @@ class Outgoing:
     @property
     def is_stuck(self) -> bool:
         """Whether not all was taken."""
-        return self._refusal is not None or bool(self._waiting)
+        return self._is_refused or bool(self._waiting)
 
     def send(self, sock: socket.socket, data: bytes = b"") -> None:
         """Send as much of it as there is room for."""
@@ -39,11 +40,11 @@ class Outgoing:
             pass
         except OSError as error:
             self._waiting.clear()
-            self._refusal = error
+            self._is_refused = True
+            # Its frames know who sends.
+            self._refusal.append(error.with_traceback(None))
 
-    def blame(self, error: OSError | None) -> None:
-        """The peer said nothing, or ended with this: raise what comes first."""
-        if self._refusal is not None:
-            raise self._refusal
-        if error is not None:
-            raise error
+    def blame(self) -> None:
+        """The peer said nothing: raise what it stopped reading with, if it did."""
+        if self._refusal:
+            raise self._refusal.pop()

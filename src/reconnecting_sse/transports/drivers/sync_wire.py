@@ -62,6 +62,8 @@ class SyncWire:
             except StopIteration as done:
                 result: _Result = done.value
                 return result
+            finally:
+                del advance  # it may know an error, whose frames know it
             try:
                 advance = partial(steps.send, self._made(step))
             except BaseException as error:  # noqa: BLE001  (the steps know)
@@ -125,13 +127,13 @@ class SyncWire:
 
     def _first_word(self) -> bytes:
         """What a peer has to say that may have stopped reading."""
-        data = b""
         try:
             data = self._socket.recv(READ_SIZE)
-        except ConnectionError as error:
-            self._outgoing.blame(error)
+        except ConnectionError:
+            self._outgoing.blame()
+            raise
         if not data:
-            self._outgoing.blame(None)
+            self._outgoing.blame()
         return data
 
     def _ready(self) -> int:

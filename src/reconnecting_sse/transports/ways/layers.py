@@ -77,6 +77,8 @@ class Layers:
             except StopIteration as end:
                 result: _Result = end.value
                 return result
+            finally:
+                del step  # it may know an error, whose frames know it
             try:
                 step = partial(steps.send, (yield from self._made(wanted)))
             except OSError as error:
