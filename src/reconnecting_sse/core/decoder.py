@@ -8,39 +8,39 @@ first bytes of anything else.
 
 from __future__ import annotations
 
-import codecs
 import math
+from io import BytesIO
 from typing import TYPE_CHECKING
 
-from httpxr.sse import ServerSentEvent
-
+from reconnecting_sse.core.block import Block, has_long_line
+from reconnecting_sse.core.blocks import read_blocks
 from reconnecting_sse.core.errors import EventTooLarge
 from reconnecting_sse.core.fastpath import read_simple_blocks
 from reconnecting_sse.core.fields import (
     COMMENT_BYTES,
-    comment_text,
-    lines_of,
-    milliseconds,
+    INITIALS,
+    INITIALS_HEARD,
     text_of,
     value_of,
+    with_short_comments,
 )
+from reconnecting_sse.core.newlines import Newlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse.core.fastpath import ReadBlocks
+
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """How large one event may be unless the caller says otherwise."""
 
-_FIELDS = (b"data", b"event", b"id", b"retry")
-_FIELD_STARTS = tuple(name + b":" for name in _FIELDS)
+_FIELD_STARTS = (b"data:", b"event:", b"id:", b"retry:")
 # With this many bytes of a line it is known whether it is one of the fields.
 _TELLING_BYTES = max(map(len, _FIELD_STARTS))
 # The colon, the space after it, and one byte to tell a comment that was cut.
 _COMMENT_LINE_BYTES = COMMENT_BYTES + 3
-
-# Where the data of most streams is, and how long a line must be for cutting it out to
-# be faster than walking over it with a regular expression.
-_LONG_LINE_FROM, _LONG_LINE = 64, 4096
 
 # From here on the beginning of a data line is not held apart from the data.
 _HUGE_LINE = 16384
@@ -77,21 +77,17 @@ class EventStreamDecoder:
     ) -> None:
         self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
-        self._limit = math.inf if max_event_bytes is None else max_event_bytes
         self.has_overflowed: bool = False
-        self._on_comment = on_comment
-        # A BOM cut short at the very start; None once the stream has begun.
-        self._start: bytes | None = b""
-        self._is_after_cr = False
-        # Both grow in place: joining bytes anew for each chunk would be quadratic.
+        self._limit = math.inf if max_event_bytes is None else max_event_bytes
+        self._is_heard = on_comment is not None
+        self._hear = on_comment or str  # which is called with none, then
+        self._newlines = Newlines()
+        # It grows in place: joining bytes anew for each chunk would be quadratic.
         self._line = bytearray()
-        self._data = bytearray()
         # How many bytes a huge data line began with before its value, which is in
         # the data already; 0 outside of one. Held twice, it would cost twice.
         self._data_prefix = 0
-        self._event = b""
-        self._id: bytes | None = None
-        self._retry: int | None = None
+        self._block = Block(self._limit, is_heard=self._is_heard)
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Decode the next bytes and return the events they complete.
@@ -104,25 +100,28 @@ class EventStreamDecoder:
                 call raises; so does every later one.
         """
         if self.has_overflowed:
-            raise self._too_large()
+            raise self._block.too_large()
         events: list[ServerSentEvent] = []
         try:
             self._decode(chunk, events)
         except EventTooLarge:
             self.has_overflowed = True
             self._line.clear()
-            self._forget_block()
+            self._data_prefix = 0
+            self._tell()
+            self._block.forget()
             if not events:
                 raise
         return events
 
     def _decode(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
-        chunk = self._with_lf(chunk)
+        chunk = self._newlines.feed(chunk)
         if self._data_prefix:
             chunk = self._after_data_line(chunk)
         end = chunk.rfind(b"\n") + 1
         if end:
-            self._read_lines(self._completed(chunk, end), events)
+            lines = self._completed(chunk, end) if self._line else chunk[:end]
+            self._read_lines(lines, events)
         if end < len(chunk):
             self._hold(chunk[end:])
 
@@ -130,78 +129,116 @@ class EventStreamDecoder:
         """What follows the end of the huge data line, if that is in the chunk."""
         end = chunk.find(b"\n")
         line_end = len(chunk) if end < 0 else end
-        self._check_size(self._data_prefix + line_end)
+        self._block.check_room(self._data_prefix + line_end)
         if end < 0:
-            self._data.extend(chunk)
+            self._block.data += chunk
             return b""
-        self._data.extend(memoryview(chunk)[: end + 1])  # with its LF, as each line
+        self._block.data += memoryview(chunk)[: end + 1]  # with its LF, as each line
         self._data_prefix = 0
         return chunk[end + 1 :]
 
     def _completed(self, chunk: bytes, end: int) -> bytes:
-        """The lines that end in the chunk, the first one whole."""
-        if not self._line:
-            return chunk[:end]
+        """The lines that end in the chunk, the first of which began before it."""
         self._line.extend(memoryview(chunk)[:end])
         lines = bytes(self._line)
         self._line.clear()
         return lines
 
     def _read_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
-        # Where the lines together fit, none of the events among them is too large.
-        if len(lines) <= self._limit and self._may_be_simple(lines):
-            if self._is_within_block():
-                block, blank_line, lines = lines.partition(b"\n\n")
-                self._read_line_by_line(block + blank_line, events)
-            simple = read_simple_blocks(lines, self.last_event_id)
-            events += simple.events
-            self.last_event_id, lines = simple.last_event_id, simple.rest
-            if simple.retry_ms is not None:
-                self.retry_ms = simple.retry_ms
+        if self._block.is_begun:
+            lines = self._after_block(lines, events)
+        if self._may_be_simple(lines):
+            lines = self._take(read_simple_blocks(lines, self.last_event_id), events)
         if lines:
-            self._read_line_by_line(lines, events)
+            self._read_any_lines(lines, events)
 
     def _may_be_simple(self, lines: bytes) -> bool:
         """Whether the fast path may read them, and is likely to be fast."""
-        if lines.find(b"\n", _LONG_LINE_FROM) >= _LONG_LINE:
+        # Where the lines together fit, none of the events among them is too large.
+        if len(lines) > self._limit or has_long_line(lines):
             return False
-        is_deaf = self._on_comment is None
-        return is_deaf or not (lines.startswith(b":") or b"\n:" in lines)
+        return not (self._is_heard and (lines.startswith(b":") or b"\n:" in lines))
 
-    def _read_line_by_line(self, lines: bytes, events: list[ServerSentEvent]) -> None:
-        for line in lines_of(lines):
-            if line:
-                self._interpret(line)
-            else:
-                self._end_block(events)
+    def _read_any_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
+        is_large = not self._block.fits(lines)
+        if is_large or has_long_line(lines):
+            lines = self._after_long_lines(lines, events, is_large=is_large)
+        whole, _, begun = lines.rpartition(b"\n\n")
+        if whole := whole.strip(b"\n"):
+            self._take(self._read_blocks(whole), events)
+        if begun := begun.lstrip(b"\n"):
+            self._read_begun(begun)
 
-    def _is_within_block(self) -> bool:
-        has_id_or_retry = self._id is not None or self._retry is not None
-        return has_id_or_retry or bool(self._data or self._event)
+    def _read_blocks(self, blocks: bytes) -> ReadBlocks:
+        initials = INITIALS
+        if self._is_heard:
+            blocks, initials = with_short_comments(blocks), INITIALS_HEARD
+        text = text_of(blocks)
+        return read_blocks(text, self.last_event_id, initials, self._hear)
 
-    def _with_lf(self, chunk: bytes) -> bytes:
-        """The chunk without BOM, and every line end in it an LF."""
-        if self._start is not None:
-            chunk = self._without_bom(self._start + chunk)
-        if self._is_after_cr and chunk:
-            # 9.2.5: the CR has ended its line already; an LF is the rest of CR LF.
-            chunk = chunk.removeprefix(b"\n")
-            self._is_after_cr = False
-        if b"\r" in chunk:
-            self._is_after_cr = chunk.endswith(b"\r")
-            without = chunk.replace(b"\r", b"")
-            # Counting the pairs and removing the CRs is faster than replacing pairs.
-            if chunk.count(b"\r\n") == len(chunk) - len(without):
-                return without
-            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return chunk
+    def _take(self, blocks: ReadBlocks, events: list[ServerSentEvent]) -> bytes:
+        """The lines that were not read, once what was is taken."""
+        events += blocks.events
+        self.last_event_id = blocks.last_event_id
+        if blocks.retry_ms is not None:
+            self.retry_ms = blocks.retry_ms
+        return blocks.rest
 
-    def _without_bom(self, start: bytes) -> bytes:
-        if start != codecs.BOM_UTF8 and codecs.BOM_UTF8.startswith(start):
-            self._start = start
-            return b""
-        self._start = None
-        return start.removeprefix(codecs.BOM_UTF8)
+    # ------------------------------------------------------------------ the last block
+
+    def _after_block(self, lines: bytes, events: list[ServerSentEvent]) -> bytes:
+        """What follows the end of the block that has begun, if that is in the lines."""
+        if not lines.startswith(b"\n"):
+            more, blank_line, lines = lines.partition(b"\n\n")
+            self._read_begun(more + blank_line[:1])
+            if not blank_line:
+                return b""
+        self._end_block(events)
+        return lines.removeprefix(b"\n")
+
+    def _after_long_lines(
+        self, lines: bytes, events: list[ServerSentEvent], *, is_large: bool
+    ) -> bytes:
+        """What follows the blocks with long lines, or nothing if one may be too large.
+
+        Lines are found faster in one go than blocks, where they are long.
+        """
+        left = BytesIO(lines)
+        for line in left:
+            if line != b"\n":
+                self._block.read_line(line[:-1])
+                continue
+            self._end_block(events)
+            if not (is_large or has_long_line(lines, left.tell())):
+                break
+        self._tell()
+        return left.read()
+
+    def _read_begun(self, lines: bytes) -> None:
+        """Read lines of the block whose blank line has not come."""
+        self._block.read(lines)
+        self._tell()
+
+    def _end_block(self, events: list[ServerSentEvent]) -> None:
+        self._tell()
+        block = self._block
+        if block.id is not None:
+            self.last_event_id = text_of(block.id)
+        event = block.event(self.last_event_id)
+        if event is not None:
+            events.append(event)
+        block.forget()
+
+    def _tell(self) -> None:
+        """Make known what does not await the end of its block."""
+        block = self._block
+        if block.retry is not None:
+            self.retry_ms = block.retry
+        comments, block.comments = block.comments, []
+        for comment in comments:
+            self._hear(comment)
+
+    # ------------------------------------------------------------------ the last line
 
     def _hold(self, piece: bytes) -> None:
         """Keep what may matter of a line that has not ended.
@@ -211,12 +248,12 @@ class EventStreamDecoder:
         """
         start = self._line[:_TELLING_BYTES] + piece[:_TELLING_BYTES]
         if start.startswith(_FIELD_STARTS):
-            self._check_size(len(self._line) + len(piece))
+            self._block.check_room(len(self._line) + len(piece))
             self._line.extend(piece)
             if start.startswith(b"data:") and len(self._line) >= _HUGE_LINE:
                 self._begin_data_line()
             return
-        is_wanted = start.startswith(b":") and self._on_comment is not None
+        is_wanted = start.startswith(b":") and self._is_heard
         room = _COMMENT_LINE_BYTES if is_wanted else _TELLING_BYTES
         self._line.extend(piece[: max(0, room - len(self._line))])
 
@@ -224,55 +261,5 @@ class EventStreamDecoder:
         """What is held begins a huge data line: its value goes to the data."""
         value = value_of(self._line, len(b"data"))
         self._data_prefix = len(self._line) - len(value)
-        self._data.extend(value)
+        self._block.data += value
         self._line.clear()
-
-    def _check_size(self, line_bytes: int) -> None:
-        held = len(self._data) + len(self._event) + len(self._id or b"")
-        if held + line_bytes > self._limit:
-            raise self._too_large()
-
-    def _too_large(self) -> EventTooLarge:
-        return EventTooLarge(
-            f"one event is larger than max_event_bytes={self._limit}; if the server"
-            " means to send such events, raise max_event_bytes (None lifts the limit)"
-        )
-
-    def _interpret(self, line: bytes) -> None:
-        colon = line.find(b":")
-        name = line[:colon] if colon >= 0 else line
-        if name in _FIELDS:
-            self._check_size(len(line))
-            self._set(name, value_of(line, len(name)))
-        elif not name and self._on_comment is not None:
-            self._on_comment(comment_text(value_of(line, 0)))
-
-    def _set(self, name: bytes, value: bytes) -> None:
-        if name == b"data":
-            self._data.extend(value)
-            self._data.extend(b"\n")
-        elif name == b"event":
-            self._event = value
-        elif name == b"id":
-            if b"\0" not in value:
-                self._id = value
-        elif value.isdigit():  # of bytes: ASCII digits, and at least one
-            self.retry_ms = self._retry = milliseconds(value)
-
-    def _end_block(self, events: list[ServerSentEvent]) -> None:
-        if self._id is not None:
-            self.last_event_id = text_of(self._id)
-        if self._data:
-            # Every data line has appended an LF; the last one is not part of the data.
-            self._data.pop()
-            data = text_of(self._data)
-            name, last_event_id = text_of(self._event), self.last_event_id
-            events.append(ServerSentEvent(name, data, last_event_id, self._retry))
-        self._forget_block()
-
-    def _forget_block(self) -> None:
-        self._data.clear()
-        self._data_prefix = 0
-        self._event = b""
-        self._id = None
-        self._retry = None
