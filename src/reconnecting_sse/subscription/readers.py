@@ -15,7 +15,7 @@ class Reader:
     __slots__ = ("loop",)
 
     def __init__(self, loop: object = None) -> None:
-        self.loop = loop
+        self.loop: object = loop
 
 
 class Cleaner(Reader):
