@@ -3,10 +3,15 @@
 #
 #   make demo     a server that fails at random, and a source that lives through it
 #   make test     all tests; fails below full branch coverage
-#   make chaos    ten times 100,000 events through a proxy that breaks connections
+#   make test-uvloop   those of the transports and of the subscription, on uvloop
+#   make lowest   the quick ones, with the lowest versions that are allowed
+#   make neighbours   that what others need installs beside us, in its newest version
+#   make chaos    ten times 100,000 events through a proxy that breaks connections, and
+#                 ten minutes of that on each face (SOAK=600) in which no memory may grow
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
+#   make bench-against BASE=main    how fast we are, and that revision or folder was
 #   make build    the wheel and the source distribution, into dist
 #   make clean    removes all that the others made
 #
@@ -15,22 +20,43 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP_IN := python -m pip --disable-pip-version-check
+PIP := $(BIN)/$(PIP_IN)
+EXTRAS := compression,socks,testing
 PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14 python
 ARGS ?=
 SEED ?=
+SOAK ?= 600
 
 # The stamps: younger than what they were made from, or made again.
 READY := $(VENV)/.ready
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
+# The package once more, with the lowest versions that it allows.
+LOWEST := .venv-lowest
+LOWEST_READY := $(LOWEST)/.ready
+
 # Other clients are kept apart from what we need ourselves.
 BENCH := .venv-bench
 PEERS := $(BENCH)/.peers
 
-.PHONY: help demo test chaos check peers bench build clean
+# More processes than cores: many tests wait for sockets and children most of the time.
+PYTEST := -m pytest -n 4 --dist worksteal -rs
+ON_UVLOOP := tests/project/test_running.py tests/subscription tests/transports
+# What rests on a dependency, and takes no process of its own for each test.
+QUICK := tests/cli/test_cli_tail.py tests/connect/test_connect.py tests/core
+QUICK += tests/exchange tests/testing tests/transports
+QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py source.py)
+QUICK += --ignore-glob='tests/core/test_decoder*'
+
+# Its tests are skipped without; what only they reach is then not covered.
+NGINX = $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
+IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(NGINX)))
+
+.PHONY: help demo test test-uvloop lowest neighbours chaos check peers bench
+.PHONY: bench-against build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,17 +64,30 @@ help:
 demo: $(RUNTIME)
 	@$(BIN)/reconnecting-sse demo $(ARGS)
 
-# More processes than cores: many tests wait for sockets and children most of the time.
 # A part of the tests need not reach full coverage.
 test: $(DEVELOPMENT)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist worksteal -rs $(ARGS)
+	$(BIN)/coverage run $(PYTEST) $(ARGS)
 	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
+	$(BIN)/coverage report $(if $(IS_WHOLE),,--fail-under=0)
+	@$(if $(or $(CI),$(NGINX)),,echo 'nginx is not installed: its tests were skipped,' \
+		'and full coverage was not asked for.')
+
+test-uvloop: $(DEVELOPMENT)
+	TEST_LOOP=uvloop $(BIN)/python $(PYTEST) $(ON_UVLOOP) $(ARGS)
+
+lowest: $(LOWEST_READY)
+	$(LOWEST)/bin/python -m tests.project.lowest --check
+	$(LOWEST)/bin/python $(PYTEST) $(QUICK) $(ARGS)
+
+neighbours: $(DEVELOPMENT)
+	$(BIN)/python -m tests.project.neighbours
 
 # A seed that failed is replayed by   make chaos SEED=7
 chaos: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
+	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak sync $(SOAK))
+	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak async $(SOAK))
 
 # pyright looks for the package in the environment of the first python on the path.
 check: $(DEVELOPMENT)
@@ -56,6 +95,7 @@ check: $(DEVELOPMENT)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes reconnecting_sse --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/typing
 
 peers: $(PEERS)
 	$(BENCH)/bin/python -m benchmarks.peers $(ARGS)
@@ -63,12 +103,15 @@ peers: $(PEERS)
 bench: $(PEERS)
 	@$(BENCH)/bin/python -m benchmarks $(ARGS)
 
+bench-against: $(DEVELOPMENT)
+	@$(BIN)/python -m benchmarks.against "$(BASE)" $(ARGS)
+
 build: $(DEVELOPMENT)
 	rm -rf dist
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(BENCH) .venv-against build dist .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -100,12 +143,21 @@ $(RUNTIME): $(READY) pyproject.toml
 $(DEVELOPMENT): $(READY) pyproject.toml
 	@echo "Installing the package and what its tests and checks need"
 	@$(PIP) install --quiet --upgrade 'pip>=25.1'
-	@$(PIP) install --quiet --group dev --editable '.[testing]'
+	@$(PIP) install --quiet --group dev --editable '.[$(EXTRAS)]'
 	@touch $(RUNTIME) $@
+
+$(LOWEST_READY): $(DEVELOPMENT) pyproject.toml tests/project/lowest.py
+	@echo "Installing the lowest versions that are allowed into $(LOWEST)"
+	@$(BIN)/python -m venv --clear $(LOWEST)
+	@$(LOWEST)/bin/$(PIP_IN) install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m tests.project.lowest > $(LOWEST)/requirements.txt
+	@$(LOWEST)/bin/$(PIP_IN) install --quiet --requirement $(LOWEST)/requirements.txt \
+		--group test --editable '.[$(EXTRAS)]'
+	@touch $@
 
 $(PEERS): $(READY) pyproject.toml benchmarks/requirements.txt benchmarks/peers/requirements.txt
 	@echo "Installing the other clients into $(BENCH)"
 	@$(BIN)/python -m venv $(BENCH)
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check install --quiet \
+	@$(BENCH)/bin/$(PIP_IN) install --quiet \
 		-r benchmarks/requirements.txt -r benchmarks/peers/requirements.txt --editable .
 	@touch $@

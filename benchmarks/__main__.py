@@ -7,7 +7,8 @@ import time
 
 from benchmarks import matrix, report, sections, storm, tables
 from benchmarks.cells import EACH, MANY
-from benchmarks.processes import Clients, serving
+from benchmarks.processes import Clients
+from benchmarks.serving import serving
 
 QUICK_EVENTS = 1_000_000
 
@@ -42,13 +43,13 @@ def _measured(chosen: argparse.Namespace) -> report.Measured:
             rounds = 2 if chosen.quick else chosen.rounds
             found = matrix.run(clients, served, rounds=rounds)
         say("latency at a steady pace")
-        paced = sections.latency(clients, 100 if chosen.quick else 250)
+        paced = sections.latency(clients, 100, rounds=2 if chosen.quick else 5)
         say("one large event")
         large = sections.large(clients)
         say("memory after many events")
         kept = sections.memory(clients, events)
         say("drops")
-        dropped = sections.drops(clients, 30 if chosen.quick else 60)
+        dropped = sections.drops(clients, 30, rounds=1 if chosen.quick else 3)
         say("idle streams")
         held = sections.idle(clients, idle, lasting=3.0)
         touched = clients.run("ours", "idle.touched", threads=200)

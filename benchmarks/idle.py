@@ -40,16 +40,18 @@ class Costs:
         }
 
 
-def idle(client: Any, url: str, face: str, streams: int, lasting: float) -> Result:
+def idle(client: Any, face: str, **of: Any) -> Result:
     """Bytes and CPU seconds for each stream: to open it, and for a second of it."""
     raise_file_limit()
     if face == "sync":
-        return _in_threads(client, url, streams, lasting)
-    return asyncio.run(_in_tasks(client, url, streams, lasting))
+        return _in_threads(client, **of)
+    return asyncio.run(_in_tasks(client, **of))
 
 
-async def _in_tasks(client: Any, url: str, streams: int, lasting: float) -> Result:
-    shared = client.sharing("async")
+async def _in_tasks(
+    client: Any, url: str, authority: str | None, streams: int, lasting: float
+) -> Result:
+    shared = client.sharing("async", authority)
     _clients.append(shared)
     few, count, all_open = asyncio.Semaphore(OPENING_AT_ONCE), 0, asyncio.Event()
 
@@ -77,8 +79,10 @@ async def _in_tasks(client: Any, url: str, streams: int, lasting: float) -> Resu
     return costs.told(lasting)
 
 
-def _in_threads(client: Any, url: str, streams: int, lasting: float) -> Result:
-    shared = client.sharing("sync")
+def _in_threads(
+    client: Any, url: str, authority: str | None, streams: int, lasting: float
+) -> Result:
+    shared = client.sharing("sync", authority)
     opened = threading.Semaphore(0)
 
     def read() -> None:

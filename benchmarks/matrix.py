@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.cells import Cell
-    from benchmarks.processes import Clients, Served
+    from benchmarks.processes import Clients
+    from benchmarks.serving import Served
 
 OURS = "ours"
 FASTEST_KNOWN = "launchdarkly"

@@ -1,4 +1,4 @@
-"""The processes of a run: the server, and for each client one that forks the others."""
+"""The clients' processes: one a library, which forks one for each measurement."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-import trustme
-
-from benchmarks.server import HOST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 Result = dict[str, Any]
 
@@ -26,52 +16,15 @@ SECONDS = 30
 """How long one measurement may take before it counts as failed."""
 
 
-@dataclass(frozen=True)
-class Served:
-    """Where a server is."""
-
-    ports: dict[str, int]
-    authority: str
-
-    def url(self, path: str, *, tls: bool = False) -> str:
-        scheme = "https" if tls else "http"
-        return f"{scheme}://{HOST}:{self.ports[scheme]}{path}"
-
-
-@contextmanager
-def serving() -> Iterator[Served]:
-    """A server in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(f"{folder}/authority.pem")
-        certificate = authority.issue_cert(HOST)
-        certificate.private_key_and_cert_chain_pem.write_to_path(f"{folder}/own.pem")
-        with _python("-m", "benchmarks.server", f"{folder}/own.pem") as server:
-            assert server.stdout is not None
-            ports = json.loads(server.stdout.readline())
-            yield Served(ports, f"{folder}/authority.pem")
-
-
-@contextmanager
-def _python(*args: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(  # noqa: S603  (our own modules)
-        [sys.executable, *args],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        try:
-            yield process
-        finally:
-            process.stdin.close()
-            process.wait(timeout=10)
-
-
 class Clients:
-    """Runs tasks, each in a fresh process that has its client's library imported."""
+    """Runs tasks, each in a fresh process that has its client's library imported.
 
-    def __init__(self) -> None:
+    Attributes:
+        python: That of the environment which has the libraries.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self.python = python
         self._parents: dict[str, subprocess.Popen[str]] = {}
 
     def run(self, client: str, task: str, seconds: int = SECONDS, **of: Any) -> Result:
@@ -79,7 +32,7 @@ class Clients:
         parent = self._parents.get(client)
         if parent is None:
             parent = self._parents[client] = subprocess.Popen(  # noqa: S603  (as above)
-                [sys.executable, "-m", "benchmarks.processes", client],
+                [self.python, "-m", "benchmarks.processes", client],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

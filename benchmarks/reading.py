@@ -110,7 +110,9 @@ def large(client: Any, url: str, authority: str, face: str, **options: Any) -> R
     return {"cpu": cpu, "memory": most_memory() - before, "data_bytes": size}
 
 
-def memory(client: Any, url: str, authority: str, face: str, events: int) -> Result:
+def memory(
+    client: Any, url: str, authority: str | None, face: str, events: int
+) -> Result:
     """How much memory the process gains between a hundredth of the events and all."""
 
     async def main() -> list[int]:

@@ -41,9 +41,9 @@ class Measured:
 
 def environment() -> str:
     """What it was measured with."""
-    distributions = ("httpxr", "urllib3", "aiohttp", "launchdarkly-eventsource")
+    distributions = ("httpxr", "httptools", "launchdarkly-eventsource")
     distributions += ("httpx", "httpx-sse", "requests", "requests-sse")
-    distributions += ("sseclient-py", "aiohttp-sse-client")
+    distributions += ("sseclient-py", "aiohttp-sse-client", "aiohttp", "urllib3")
     return ", ".join(
         [
             f"{platform.system()} {platform.machine()}",

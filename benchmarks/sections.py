@@ -5,14 +5,18 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.processes import serving
+from benchmarks.serving import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from benchmarks.processes import Clients, Result
 
 MIB = 1024 * 1024
 LARGE_MIB = 50
 WAIT = 0.05
+QUIET_MS = 20
+"""How long an event is left alone before the drop."""
 
 _PACED = (
     ("socket_alone", "sync"),
@@ -31,6 +35,7 @@ _LARGE = (
     ("aiohttp_sse_client", "async"),
 )
 _DROPPED = (
+    ("socket_alone", "sync"),
     *(("ours", "sync"), ("launchdarkly", "sync")),
     *(("ours", "async"), ("launchdarkly", "async")),
 )
@@ -43,17 +48,29 @@ def percentiles(seconds: list[float]) -> tuple[float, float]:
     return median(seconds), quantiles(seconds, n=100, method="inclusive")[98]
 
 
-def latency(clients: Clients, events: int, rounds: int = 2) -> list[Row]:
+def latency(clients: Clients, events: int, rounds: int) -> list[Row]:
     """From the server's write to the loop body, at 100 events a second."""
-    gathered: dict[tuple[str, str], list[Result]] = {}
     with serving() as served:
         url = served.url(f"/paced/{events}")
-        for _ in range(rounds):
-            for client, face in _PACED:
-                result = clients.run(
-                    client, "pace.latency", url=url, face=face, events=events
-                )
-                gathered.setdefault((client, face), []).append(result)
+
+        def measured(client: str, face: str) -> Result:
+            return clients.run(
+                client, "pace.latency", url=url, face=face, events=events
+            )
+
+        return _in_turn(_PACED, rounds, measured)
+
+
+def _in_turn(
+    pairs: Sequence[tuple[str, str]],
+    rounds: int,
+    measured: Callable[[str, str], Result],
+) -> list[Row]:
+    """All rounds of each pair of a client and a face."""
+    gathered: dict[tuple[str, str], list[Result]] = {}
+    for _ in range(rounds):
+        for client, face in pairs:
+            gathered.setdefault((client, face), []).append(measured(client, face))
     return [(client, face, _merged(all_)) for (client, face), all_ in gathered.items()]
 
 
@@ -102,29 +119,27 @@ def memory(clients: Clients, events: int) -> list[Row]:
     return rows
 
 
-def drops(clients: Clients, count: int) -> list[Row]:
+def drops(clients: Clients, count: int, rounds: int) -> list[Row]:
     """From a drop to the next event, beyond the wait itself."""
-    rows: list[Row] = []
     with serving() as served:
-        url = served.url("/drop")
-        bare = clients.run(
-            "socket_alone", "pace.bare_reconnects", url=url, face="sync", events=count
-        )
-        rows.append(("socket_alone", "sync", bare))
-        for client, face in _DROPPED:
-            result = clients.run(
-                client, "pace.drops", url=url, face=face, events=count, wait=WAIT
-            )
+        url = served.url(f"/drop/{QUIET_MS}")
+
+        def measured(client: str, face: str) -> Result:
+            of: dict[str, Any] = {"url": url, "face": face, "events": count}
+            if client == "socket_alone":
+                return clients.run(client, "pace.bare_reconnects", **of)
+            result = clients.run(client, "pace.drops", wait=WAIT, **of)
             if "seconds" in result:
                 result["seconds"] = [each - WAIT for each in result["seconds"]]
-            rows.append((client, face, result))
-    return rows
+            return result
+
+        return _in_turn(_DROPPED, rounds, measured)
 
 
 def idle(
     clients: Clients, counts: dict[str, list[int]], lasting: float
 ) -> list[tuple[str, str, int, Result]]:
-    """Streams on which nothing happens, beside the bare library's."""
+    """Streams on which nothing happens, beside those of a bare library."""
     rows = []
     for face, numbers in counts.items():
         bare = "bare_urllib3" if face == "sync" else "bare_aiohttp"
@@ -137,6 +152,7 @@ def idle(
                         seconds=100,
                         url=served.url("/held"),
                         face=face,
+                        authority=None,
                         streams=streams,
                         lasting=lasting,
                     )

@@ -30,7 +30,7 @@ def _chunk(payload: bytes) -> bytes:
 
 
 class Server:
-    """Answers by path: ``/cell/NAME``, ``/paced/N``, ``/large/N``, ``/many/N``, …"""
+    """Answers by path: ``/cell/NAME``, ``/paced/N``, ``/large/N``, ``/drop/MS``, …"""
 
     def __init__(self, certificate: str | None) -> None:
         self._idle: list[socket.socket] = []
@@ -110,12 +110,12 @@ class Server:
             block = b"id: %d\nevent: tick\ndata: %d\n\n"
             peer.sendall(_chunk(block % (number, time.monotonic_ns())))
 
-    def _drop(self, peer: socket.socket) -> None:
+    def _drop(self, peer: socket.socket, quiet_ms: str) -> None:
         """One event, whose data is the moment of the last drop; then another drop."""
         event = b"id: %d\ndata: %d\n\n" % (time.monotonic_ns(), self._dropped_at)
         peer.sendall(_CHUNKED + _chunk(event))
-        # Once the client has read it, and waits: so the drop is what it meets.
-        time.sleep(0.02)
+        # Long enough, and the client has read it, and waits: the drop is what it meets.
+        time.sleep(int(quiet_ms) / 1000)
         self._dropped_at = time.monotonic_ns()
         peer.shutdown(socket.SHUT_RDWR)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks import storm
 from benchmarks.cells import EACH, MANY, MATRIX
+from benchmarks.markdown import table
 from benchmarks.matrix import FASTEST_KNOWN, FLOORS, OURS, PEERS, Matrix, middle
 from benchmarks.sections import MIB, percentiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
     from benchmarks.cells import Cell
@@ -36,12 +37,6 @@ TARGETS = {
     ("async", EACH.name): {FASTEST_KNOWN: 1.8, "httpx_sse": 5.0},
     ("async", MANY.name): {FASTEST_KNOWN: 1.8},
 }
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    ruler = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))
 
 
 def micro(seconds: float | None) -> str:

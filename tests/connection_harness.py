@@ -52,8 +52,8 @@ class Log:
 def new_client(face, **options):
     """A client of that face on one of our own transports."""
     if face == "async":
-        return httpxr.AsyncClient(transport=AsyncStreamingTransport(), **options)
-    return httpxr.Client(transport=StreamingTransport(), **options)
+        return httpxr.AsyncClient(**{"transport": AsyncStreamingTransport(), **options})
+    return httpxr.Client(**{"transport": StreamingTransport(), **options})
 
 
 def new_source(face, url, *, client=None, method="GET", **options):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
+import json
 import logging
 import os
 import re
@@ -28,6 +30,9 @@ SITE = "https://example.com"
 PREAMBLE = "<!-- runs before each block of this page -->"
 PATIENCE = 5.0
 SSE_HEADERS = [("Content-Type", "text/event-stream")]
+PLAIN_HEADERS = [("Content-Type", "text/plain")]
+CODED_HEADERS = [*SSE_HEADERS, ("Content-Encoding", "gzip")]
+UNFLUSHED = gzip.compress(b"")[:10]
 
 
 @dataclass(frozen=True)
@@ -102,11 +107,15 @@ class Site:
             "/busy": lambda _: Answer(503, headers=[], framing="length"),
             "/silent": lambda _: Answer(body="data: first\n\n", end="hang"),
             "/lines": self._lines,
+            "/items": self._items,
+            "/plain": lambda _: Answer(headers=PLAIN_HEADERS, body="data: hello\n\n"),
+            "/unflushed": self._unflushed,
             "/stopping": self._stopping,
             "/beating": self._beating,
             "/hub": self._hub,
             "/history": self._history,
             "/answers": self._answers,
+            "/signed": self._signed,
             "/answers/a1": self._answers,
         }
 
@@ -159,6 +168,12 @@ class Site:
             return Answer(401, headers=[], framing="length")
         return self._stream(request, ["data: for you only"])
 
+    def _signed(self, request: RecordedRequest) -> Step:
+        if request.header("last-event-id") or not request.header("x-signature"):
+            return Answer(204)
+        body = self._live(_numbered(["data: plain, but events"]))
+        return Answer(headers=[("Content-Type", "text/plain")], body=body)
+
     def _beating(self, request: RecordedRequest) -> Step:
         if request.header("last-event-id"):
             return Answer(204)
@@ -196,6 +211,15 @@ class Site:
     def _lines(self, _: RecordedRequest) -> Step:
         ndjson = [("Content-Type", "application/x-ndjson")]
         return Answer(headers=ndjson, body=['{"n": 1}\n', '{"n": 2}\n'])
+
+    def _items(self, request: RecordedRequest) -> Step:
+        item = json.dumps({"id": 7, **json.loads(request.body)})
+        headers = [("Content-Type", "application/json")]
+        return Answer(201, headers=headers, body=item, framing="length")
+
+    def _unflushed(self, _: RecordedRequest) -> Step:
+        """Compresses, and holds back what it has compressed."""
+        return Answer(headers=CODED_HEADERS, body=UNFLUSHED, end="hang")
 
     def _stopping(self, _: RecordedRequest) -> Step:
         """Asks this process to end, as a service manager does."""

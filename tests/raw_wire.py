@@ -13,6 +13,7 @@ import trustme
 
 from reconnecting_sse.transports.abort import ABORT
 from reconnecting_sse.transports.blocking import StreamingTransport
+from reconnecting_sse.transports.body import LIVE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -145,7 +146,8 @@ def ending(peer):
 
 
 def ask(url, *, transport=None, method="GET", signal=None, timeout=None, **keywords):
-    extensions = {"timeout": {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}}
+    timeout = {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}
+    extensions = {LIVE: True, "timeout": timeout}
     if signal is not None:
         extensions[ABORT] = signal
     request = httpxr.Request(method, url, extensions=extensions, **keywords)

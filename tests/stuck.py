@@ -17,12 +17,14 @@ import pytest
 from tenacity import wait_fixed
 
 from reconnecting_sse.testing import Answer, Hang, ScriptedServer
+from tests import loops
 from tests.connection_harness import LIMIT, PROMPT, Log, new_source
 
 FIRST = "id: 1\ndata: a\n\n"
 NEXT = Answer(body=["id: 2\ndata: b\n\n"], end="hang")
 STAGES = ("connect", "headers", "read", "wait")
 FOREVER = wait_fixed(60)
+PYTHON = (sys.executable, "-X", "dev", "-W", "error")
 
 
 class Scene:
@@ -145,7 +147,7 @@ def child(face, script, *urls, is_traced=True):
         if is_traced or not name.startswith("COVERAGE_")
     }
     return subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", script, face, *urls],
+        [*PYTHON, "-c", loops.IN_CHILDREN + script, face, *urls],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -10,11 +10,15 @@ import httpxr
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 from reconnecting_sse.transports.asynchronous import AsyncStreamingTransport
 from reconnecting_sse.transports.blocking import StreamingTransport
+from reconnecting_sse.transports.body import LIVE
 from tests.raw_wire import PATIENCE, STOP_WITHIN
 
 
-def request_for(url, *, method="GET", timeout=None, signal=None, **keywords):
-    extensions = {"timeout": {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}}
+def request_for(
+    url, *, method="GET", timeout=None, signal=None, extensions=(), **keywords
+):
+    timeout = {"connect": 5, "headers": 5, "read": 5, **(timeout or {})}
+    extensions = {LIVE: True, "timeout": timeout, **dict(extensions)}
     if signal is not None:
         extensions[ABORT] = signal
     return httpxr.Request(method, url, extensions=extensions, **keywords)
@@ -37,6 +41,14 @@ class SyncWire:
             response.stream.close()
         return response, b"".join(parts)
 
+    def fails(self, url, transport, **keywords):
+        """Whether there is no response; without another reference to the error."""
+        try:
+            transport.handle_request(request_for(url, **keywords)).stream.close()
+        except httpxr.TransportError:
+            return True
+        return False
+
 
 class AsyncWire:
     transport = AsyncStreamingTransport
@@ -58,6 +70,16 @@ class AsyncWire:
             await response.stream.aclose()
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return response, b"".join(parts)
+
+    def fails(self, url, transport, **keywords):
+        return asyncio.run(self._fails(request_for(url, **keywords), transport))
+
+    async def _fails(self, request, transport):
+        try:
+            (await transport.handle_async_request(request)).stream.close()
+        except httpxr.TransportError:
+            return True
+        return False
 
 
 WIRES = {"sync": SyncWire(), "async": AsyncWire()}

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-def sharing(face: str) -> dict[str, Any]:
+def sharing(face: str, authority: str | None) -> dict[str, Any]:
     """One session for many streams."""
+    assert authority is None
     assert face == "async"
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=None)

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def sharing(face: str) -> dict[str, Any]:
+def sharing(face: str, authority: str | None) -> dict[str, Any]:
     """One pool for many streams."""
+    assert authority is None
     assert face == "sync"
     return {"pool": urllib3.PoolManager(maxsize=1000)}
 

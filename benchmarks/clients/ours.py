@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
 
-def sharing(face: str) -> dict[str, Any]:
+def sharing(face: str, authority: str | None) -> dict[str, Any]:
     """One client for many streams."""
+    trust = authority or True
     if face == "sync":
-        return {"client": httpxr.Client(transport=StreamingTransport())}
-    return {"client": httpxr.AsyncClient(transport=AsyncStreamingTransport())}
+        return {"client": httpxr.Client(transport=StreamingTransport(verify=trust))}
+    transport = AsyncStreamingTransport(verify=trust)
+    return {"client": httpxr.AsyncClient(transport=transport)}
 
 
 def reconnecting_after(seconds: float) -> dict[str, Any]:

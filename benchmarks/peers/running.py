@@ -120,8 +120,17 @@ class Running:
         return f"got {got}; {self.end or 'goes on waiting'}"
 
 
+MUCH = 99
+"""More requests than any client makes within a probe."""
+
+
 def shortened(text: str, longest: int = 60) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def endless(script: Script) -> Script:
+    """The script; who asks for more than it has waits in silence."""
+    return script if callable(script) else [*script, *[Answer(end="hang")] * MUCH]
 
 
 @contextmanager
@@ -129,7 +138,7 @@ def playing(
     kind: type[Reader], script: Script, path: str = "/", **options: Any
 ) -> Iterator[tuple[ScriptedServer, Running]]:
     """A server with this script, and a reader that has just begun."""
-    with ScriptedServer(script) as server:
+    with ScriptedServer(endless(script)) as server:
         yield server, Running(kind(server.url + path, **options))
 
 

@@ -16,6 +16,7 @@ from benchmarks.peers.running import (
     Running,
     delivers,
     drops,
+    endless,
     event,
     playing,
     probe,
@@ -92,7 +93,7 @@ def storm(kind: type[Reader], body: str) -> Finding:
 
 @probe("8 clients dropped at once: how far apart they return")
 def herd(kind: type[Reader]) -> Finding:
-    with ScriptedServer([drops(kind, event(1))] * CROWD) as server:
+    with ScriptedServer(endless([drops(kind, event(1))] * CROWD)) as server:
         crowd = [Running(kind(server.url, quick=False)) for _ in range(CROWD)]
         try:
             requests = server.wait_for_requests(2 * CROWD, 13.0)
@@ -116,7 +117,7 @@ def silent_headers(kind: type[Reader]) -> Finding:
 @probe("2.5 s in the loop's body are no silence, with a limit of 1 s")
 def busy_caller(kind: type[Reader]) -> Finding:
     beats = [Pause(0.4), ": beat\n"] * 5
-    with ScriptedServer([then(event(1), *beats, event(2))]) as server:
+    with ScriptedServer(endless([then(event(1), *beats, event(2))])) as server:
         reader = kind(server.url, silence=1.0)
 
         def slowly() -> Iterator[Seen]:
@@ -155,7 +156,7 @@ def impatience(kind: type[Reader]) -> Finding:
         return Finding(None)
     slow = then("id: 1\ndata: he", Pause(0.5), "llo\n\n", event(2))
     script = [slow, then(event(1, "hello"), event(2))]
-    with ScriptedServer(script) as server:
+    with ScriptedServer(endless(script)) as server:
         reader = kind(server.url)
         running = Running(reader, lambda: reader.impatiently(0.2))
         running.wait(2)

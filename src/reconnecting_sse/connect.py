@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 import httpxr.sse
 
-from reconnecting_sse.core.answer import refusal
+from reconnecting_sse.core.answer import EVENTS, refusal
 from reconnecting_sse.core.callers import CallersError
 from reconnecting_sse.core.documents import (
     LINES,
@@ -25,25 +25,28 @@ from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import explain
+from reconnecting_sse.exchange.hop import check
 from reconnecting_sse.exchange.reading import (
-    EVENTS,
     EVENTS_OR_LINES,
     AsyncItems,
     Items,
     Reader,
 )
-from reconnecting_sse.exchange.request import ACCEPT, request_of
-from reconnecting_sse.exchange.runners import run, run_async
+from reconnecting_sse.exchange.request import ACCEPT, UNCOMPRESSED, request_of
+from reconnecting_sse.exchange.runners import current_task, run, run_async
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse.exchange.calls import Exchanged, Steps
+    from reconnecting_sse.exchange.client import Client
+    from reconnecting_sse.exchange.request import StreamRequest
 
-_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"))
+_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-store"), UNCOMPRESSED)
 
 
 class EventSource(httpxr.sse.EventSource):
@@ -61,6 +64,12 @@ class EventSource(httpxr.sse.EventSource):
         self._reader = Reader(response)
         is_lines = answer_of(response).content_type in LINES
         self._documents = JSONDocuments("line" if is_lines else "event")
+
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        return self.iter_sse()
+
+    def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+        return self.aiter_sse()
 
     def iter_sse(self) -> Iterator[ServerSentEvent]:
         """The events, in order, each before the next byte is waited for.
@@ -95,10 +104,9 @@ class EventSource(httpxr.sse.EventSource):
         return AsyncJSONIterator(items, self._documents)
 
 
-@contextmanager
 def connect_sse(
     client: httpxr.Client, method: str, url: str, **kwargs: Any
-) -> Iterator[EventSource]:
+) -> AbstractContextManager[EventSource]:
     """Open one stream and give its events; leaving the block frees the socket.
 
     Args:
@@ -113,17 +121,51 @@ def connect_sse(
             the headers, and no limit on silence.
 
     Raises:
-        httpxr.TransportError: No response could be had.
         TypeError: The client is an ``AsyncClient``, or a keyword is unknown.
+        httpxr.InvalidURL: The URL is none that one can ask for; it is a ``ValueError``.
+        httpxr.LocalProtocolError: The method, or a header, would break the request.
+        httpxr.TransportError: When entered: no response could be had.
     """
     if is_async(client):
         raise TypeError(
             "connect_sse needs an httpxr.Client; use aconnect_sse for yours"
         )
+    return _connected(client, _request_of(client, method, url, kwargs))
+
+
+def aconnect_sse(
+    client: httpxr.AsyncClient, method: str, url: str, **kwargs: Any
+) -> AbstractAsyncContextManager[EventSource]:
+    """As ``connect_sse``, for an ``AsyncClient`` and ``aiter_sse``."""
+    if not is_async(client):
+        raise TypeError("aconnect_sse needs an httpxr.AsyncClient; use connect_sse")
+    return _aconnected(client, _request_of(client, method, url, kwargs))
+
+
+def _request_of(
+    client: Any, method: str, url: str, kwargs: dict[str, Any]
+) -> StreamRequest:
+    keywords = dict(kwargs)
+    if "timeout" in keywords:
+        timeouts = Timeouts.from_httpx(keywords.pop("timeout"))
+    elif client.timeout is not None:  # an AsyncClient's number cannot be read back
+        timeouts = Timeouts.from_httpx(client.timeout)
+    else:
+        timeouts = Timeouts()
+    request = request_of(method, url, keywords)
+    # A body may be one that gives its data only once.
+    bodiless = replace(request, body={})
+    settings, transports = ClientSettings.of(client), Transports(client)
+    check(bodiless, settings, transports, is_async=is_async(client))
+    extensions = {"timeout": timeouts.as_extension(), **request.extensions}
+    return replace(request, defaults=_DEFAULTS, extensions=extensions)
+
+
+@contextmanager
+def _connected(client: httpxr.Client, request: StreamRequest) -> Iterator[EventSource]:
     transports = Transports(client)
-    steps = _steps(client, transports, method, url, kwargs)
     with _errors_explained(transports):
-        exchanged = run(steps)
+        exchanged = run(_steps(client, transports, request))
     body = body_of(exchanged.response)
     try:
         yield EventSource(_followed(exchanged))
@@ -132,19 +174,17 @@ def connect_sse(
 
 
 @asynccontextmanager
-async def aconnect_sse(
-    client: httpxr.AsyncClient, method: str, url: str, **kwargs: Any
+async def _aconnected(
+    client: httpxr.AsyncClient, request: StreamRequest
 ) -> AsyncIterator[EventSource]:
-    """As ``connect_sse``, for an ``AsyncClient`` and ``aiter_sse``."""
-    if not is_async(client):
-        raise TypeError("aconnect_sse needs an httpxr.AsyncClient; use connect_sse")
-    content: Any = kwargs.get("content")
+    current_task()
+    content: Any = request.body.get("content")
     if hasattr(content, "__aiter__"):
-        kwargs["content"] = b"".join([chunk async for chunk in content])
+        gathered = b"".join([chunk async for chunk in content])
+        request = replace(request, body={**request.body, "content": gathered})
     transports = Transports(client)
-    steps = _steps(client, transports, method, url, kwargs)
     with _errors_explained(transports):
-        exchanged = await run_async(steps, _plainly)
+        exchanged = await run_async(_steps(client, transports, request), _plainly)
     body = async_body_of(exchanged.response)
     try:
         yield EventSource(_followed(exchanged))
@@ -152,24 +192,11 @@ async def aconnect_sse(
         await body.aclose()
 
 
-def _steps(
-    client: Any, transports: Transports, method: str, url: str, kwargs: dict[str, Any]
-) -> Steps:
-    keywords = dict(kwargs)
-    if "timeout" in keywords:
-        timeouts = Timeouts.from_httpx(keywords.pop("timeout"))
-    elif client.timeout is not None:  # an AsyncClient's number cannot be read back
-        timeouts = Timeouts.from_httpx(client.timeout)
-    else:
-        timeouts = Timeouts()
-    exchange = Exchange(
-        replace(request_of(method, url, keywords), defaults=_DEFAULTS),
-        ClientSettings.of(client),
-        transports,
-        extensions={"timeout": timeouts.as_extension()},
-        is_async=is_async(client),
-    )
-    return exchange.steps()
+def _steps(client: Client, transports: Transports, request: StreamRequest) -> Steps:
+    settings, faced = ClientSettings.of(client), is_async(client)
+    return Exchange(
+        request, settings, transports, extensions={}, is_async=faced
+    ).steps()
 
 
 @contextmanager

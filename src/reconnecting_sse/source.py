@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES
 from reconnecting_sse.core.documents import (
     AsyncJSONIterator,
@@ -16,8 +17,10 @@ from reconnecting_sse.core.documents import (
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
-from reconnecting_sse.exchange.client import Transports, is_async
-from reconnecting_sse.exchange.request import INHERIT
+from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
+from reconnecting_sse.exchange.hop import check
+from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
+from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
@@ -27,11 +30,13 @@ from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
 from reconnecting_sse.subscription.options import (
     check_plain,
     check_prepare,
+    content_types_of,
     end_of,
     event_bytes_of,
     gap_watch,
     initial_id,
     one_policy,
+    passes_over,
     repeatable_request,
     timeouts_of,
 )
@@ -39,7 +44,7 @@ from reconnecting_sse.subscription.subscription import Subscription
 from reconnecting_sse.transports.abort import AbortSignal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from typing import Self
 
     import httpxr
@@ -59,8 +64,9 @@ if TYPE_CHECKING:
 class ReconnectingEventSource:
     """A subscription: the events of a stream, across every way it can fail.
 
-    Nothing happens until it is iterated, by ``iter_sse()`` with an ``httpxr.Client``
-    or by ``aiter_sse()`` with an ``httpxr.AsyncClient``. Events come in order, each
+    Nothing happens until it is iterated, by ``for`` or ``iter_sse()`` with an
+    ``httpxr.Client``, by ``async for`` or ``aiter_sse()`` with an
+    ``httpxr.AsyncClient``. Events come in order, each
     once per connection; after a drop the request is sent again with the
     ``Last-Event-ID`` of the last event that the caller was handed.
 
@@ -80,6 +86,12 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
+        trusted_origins: Other origins, as "https://host", to which redirects may take
+            the headers, auth and cookies, too.
+        compress: Offers what can be decoded, instead of ``Accept-Encoding: identity``:
+            for servers that flush what they compress.
+        content_types: What is read as events, whatever its parameters; "*" is any
+            type, or none.
         last_event_id: The ID to resume after on the first attempt.
         prepare: Called before every attempt with the ``StreamRequest`` about to be
             sent and the ``Attempt``; returns the request to send. May be a coroutine
@@ -92,14 +104,19 @@ class ReconnectingEventSource:
             "finish" for POST and PATCH.
         resend: Whether a POST or PATCH may be sent again although the server may have
             acted on it.
-        until: Ends the iteration after the first event that it accepts.
+        until: Ends the iteration after the first event that it accepts. The clean end
+            of a POST or PATCH before that is ``StreamEnded``, unless ``on_end`` says
+            what it is.
         connect_timeout: Seconds until the connection stands.
         header_timeout: Seconds from then until the response's headers are complete.
         idle_timeout: Seconds of silence after which the connection counts as lost;
             "adaptive" learns from the stream: three times its longest silences, at
             least 10 and at most 300 seconds.
         max_event_bytes: The largest event that is accepted; None lifts the limit.
-        on_comment: Called with each comment's text: heartbeats, most of the time.
+        too_large: What one larger than that means: "raise" an ``EventTooLarge``, or
+            "skip" it, as a gap; its ID counts.
+        on_comment: Called with each comment's text, heartbeats most of the time, when
+            the events before it were handed over.
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
         on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
             also says where that shows.
@@ -109,8 +126,11 @@ class ReconnectingEventSource:
     Raises:
         TypeError: The client is no httpxr client, ``policy`` came together with a
             strategy, the body cannot be sent twice, or a keyword is of a wrong type.
+        RuntimeError: The client was closed.
         ValueError: The last event ID is one that no event can have, or was given twice
             with different values; or a keyword's value has no meaning.
+        httpxr.InvalidURL: The URL is none that one can ask for; it is a ``ValueError``.
+        httpxr.LocalProtocolError: The method, or a header, would break the request.
     """
 
     def __init__(
@@ -128,6 +148,9 @@ class ReconnectingEventSource:
         cookies: Any = None,
         auth: Any = INHERIT,
         follow_redirects: bool = True,
+        trusted_origins: Collection[str] = (),
+        compress: bool = False,
+        content_types: Collection[str] = (EVENT_STREAM,),
         last_event_id: str | None = None,
         prepare: Prepare | None = None,
         # reconnecting
@@ -143,6 +166,7 @@ class ReconnectingEventSource:
         header_timeout: float | None = 30.0,
         idle_timeout: float | Literal["adaptive"] | None = 300.0,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
+        too_large: Literal["raise", "skip"] = "raise",
         # being seen
         on_comment: Callable[[str], object] | None = None,
         on_lifecycle: Callable[[Lifecycle], object] | None = None,
@@ -164,7 +188,12 @@ class ReconnectingEventSource:
             cookies=cookies,
             auth=auth,
             follow_redirects=follow_redirects,
+            trusted_origins=trusted_origins,
+            compress=compress,
         )
+        transports, settings = Transports(client), ClientSettings.of(client)
+        asked = replace(request, position="")  # the ID is checked by itself
+        check(asked, settings, transports, is_async=self._is_async)
         gaps = gap_watch(on_gap)
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)
         self._session = StreamSession(
@@ -174,22 +203,27 @@ class ReconnectingEventSource:
             last_event_id=initial_id(last_event_id, request, client),
             on_end=end_of(on_end),
             resend=resend,
+            has_until=until is not None,
             max_event_bytes=event_bytes_of(max_event_bytes),
-            on_comment=on_comment,
+            hears_comments=on_comment is not None,
+            passes_over=passes_over(too_large),
+            resumes_by_query=isinstance(prepare, ResumeWithQuery),
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
         )
         signal = AbortSignal()
         attempts = Attempts(
             client=client,
-            transports=Transports(client),
+            transports=transports,
             request=request,
+            content_types=content_types_of(content_types),
             prepare=prepare,
             url=self._url,
             timeout=timeouts.as_extension(),
             logger=log.logger_of(logger),
             signal=signal,
             listeners=[hear for hear in (on_lifecycle, gaps and gaps.hear) if hear],
+            on_comment=on_comment,
         )
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)
@@ -201,6 +235,12 @@ class ReconnectingEventSource:
 
     # ------------------------------------------------------------------ iterating
 
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        return self.iter_sse()
+
+    def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+        return self.aiter_sse()
+
     def iter_sse(self) -> Iterator[ServerSentEvent]:
         """The events; iterating again, or another iterator, goes on after the last.
 
@@ -209,12 +249,12 @@ class ReconnectingEventSource:
             SSEError: When iterated: the subscription is over, and why.
             RuntimeError: When iterated: another thread is reading already.
         """
-        self._check_face(is_async=False, instead="aiter_sse")
+        self._check_face(is_async=False, instead="async for, or aiter_sse()")
         return Events(self._subscription)
 
     def aiter_sse(self) -> AsyncIterator[ServerSentEvent]:
         """As ``iter_sse``, on the async face."""
-        self._check_face(is_async=True, instead="iter_sse")
+        self._check_face(is_async=True, instead="for, or iter_sse()")
         return AsyncEvents(self._subscription)
 
     def iter_json(self) -> Iterator[Any]:
@@ -223,18 +263,18 @@ class ReconnectingEventSource:
         Raises:
             json.JSONDecodeError: When iterated: data is not JSON; it says which.
         """
-        self._check_face(is_async=False, instead="aiter_json")
+        self._check_face(is_async=False, instead="aiter_json()")
         return JSONIterator(Events(self._subscription), self._documents)
 
     def aiter_json(self) -> AsyncIterator[Any]:
         """As ``iter_json``, on the async face."""
-        self._check_face(is_async=True, instead="iter_json")
+        self._check_face(is_async=True, instead="iter_json()")
         return AsyncJSONIterator(AsyncEvents(self._subscription), self._documents)
 
     def _check_face(self, *, is_async: bool, instead: str) -> None:
         if self._is_async is not is_async:
             kind = "AsyncClient" if self._is_async else "Client"
-            raise TypeError(f"the client is an httpxr.{kind}: use {instead}()")
+            raise TypeError(f"the client is an httpxr.{kind}: use {instead}")
 
     # ------------------------------------------------------------------ stopping
 
@@ -247,25 +287,22 @@ class ReconnectingEventSource:
         self._subscription.end("closed")
 
     async def aclose(self) -> None:
-        """As ``close()``, and wait until the socket is gone."""
-        self.close()
-        if isinstance(self._effects, AsyncEffects):
-            await self._effects.adrop()
-        else:
-            self._effects.drop()
-        self._subscription.finish()
+        """As ``close()``, and wait until the socket is gone.
+
+        While another thread reads it is what ``close()`` is: what is his he frees.
+        """
+        await self._subscription.aleave()
 
     def __enter__(self) -> Self:
         self._check_face(is_async=False, instead="async with")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-        self._effects.drop()
-        self._subscription.finish()
+        self._subscription.leave()
 
     async def __aenter__(self) -> Self:
         self._check_face(is_async=True, instead="with")
+        current_task()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -308,7 +345,7 @@ class ReconnectingEventSource:
         last = counters.last_byte_at
         return StreamStats(
             connections=counters.connections,
-            reconnects=MappingProxyType(dict(counters.reconnects)),
+            reconnects=dict(counters.reconnects),
             events=counters.events - self._subscription.queue.withheld,
             bytes=counters.bytes,
             last_byte_age=None if last is None else time.monotonic() - last,

@@ -8,6 +8,7 @@ each tenth of that time, which is a minute, and fails if that grew after the thi
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 import time
@@ -56,6 +57,7 @@ def grown(samples):
 
 def main(face, seconds):
     """Soak, and tell of it; 1 if memory has grown."""
+    logging.disable(logging.WARNING)  # of faults there are thousands
     samples = []
     for minute, (sample, rate) in enumerate(soak(face, seconds), start=1):
         samples.append(sample)

@@ -12,19 +12,19 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-from click.testing import CliRunner
 
-from reconnecting_sse.cli import commands, demo
+from reconnecting_sse.cli import demo
 from reconnecting_sse.cli.ordeal import DEEDS, Ordeal
 from reconnecting_sse.cli.verdict import Verdict
 from reconnecting_sse.testing import FAULT_KINDS, Answer, RecordedRequest
+from tests.cli.invoking import invoked
 
 COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "reconnecting_sse")
 FACES = ("--sync", "--async")
 
 
 def run(*words):
-    return CliRunner().invoke(commands, ["demo", *words])
+    return invoked("demo", *words)
 
 
 def numbers(account):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
+import datetime as dt
 import json
 import os
 import pty
@@ -16,11 +18,11 @@ import sys
 import threading
 from pathlib import Path
 from subprocess import PIPE
+from unittest import mock
 
 import click
 import pytest
 import trustme
-from click.testing import CliRunner
 from httpxr.sse import ServerSentEvent
 from tenacity import stop_after_attempt
 
@@ -36,6 +38,7 @@ from reconnecting_sse.testing import (
     RandomFaults,
     ScriptedServer,
 )
+from tests.cli.invoking import invoked
 from tests.proxies import HTTPProxy
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -51,7 +54,7 @@ def _no_proxies(monkeypatch):
 
 
 def run(*words):
-    return CliRunner().invoke(commands, ["tail", *words])
+    return invoked("tail", *words)
 
 
 class Child:
@@ -168,7 +171,7 @@ def test_headers_method_and_last_event_id_are_sent():
         headers = ("-H", "X-One: a:b", "-H", "X-None:", "-H", "Authorization:Bearer t")
         result = run(*headers, "-X", "report", "--last-event-id", "9", server.url)
         (request,) = server.requests
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     assert request.method == "REPORT"
     assert request.header("x-one") == "a:b"
     assert request.header("x-none") == ""  # not left out, as curl would
@@ -206,6 +209,30 @@ def test_the_same_last_event_id_may_be_given_twice():
     assert result.exit_code == 0
 
 
+def test_an_unfinished_event_is_told_of():
+    cut = events("retry: 100\ndata: a\n\ndata: lost", end="cut")
+    with ScriptedServer([cut, events("data: los"), Answer(204)]) as server:
+        first, second = run(server.url).stderr.splitlines()[::2]
+    assert re.search(r"; 10 bytes of an unfinished event discarded \[next", first)
+    assert re.search(r"; 9 bytes of an unfinished event discarded \[next", second)
+
+
+@pytest.mark.parametrize(("end", "status", "lines"), [("finish", 0, 1), ("cut", 1, 2)])
+def test_an_unfinished_event_is_told_of_at_the_end(end, status, lines):
+    answer = Answer(body=["data: a\n\ndata: lost"], end=end)
+    with ScriptedServer([answer]) as server:
+        result = run("-X", "POST", server.url)
+    first, *others = result.stderr.splitlines()
+    assert first.endswith(" 10 bytes of an unfinished event discarded")
+    assert (result.exit_code, len(others) + 1) == (status, lines)
+
+
+def test_what_the_user_leaves_unfinished_is_not_worth_a_line():
+    answer = events("data: a\n\ndata: unfinished", end="hang")
+    with ScriptedServer([answer]) as server:
+        assert run("-n", "1", server.url).stderr == ""
+
+
 def test_silence_longer_than_the_idle_timeout_is_a_drop():
     silent = events("retry: 100\nid: 1\ndata: a\n\n", end="hang")
     with ScriptedServer([silent, Answer(204)]) as server:
@@ -230,8 +257,8 @@ def test_credentials_in_the_url_are_used_and_never_shown():
         authorization = server.requests[0].header("authorization")
     assert base64.b64decode(authorization.split()[1]) == b"me:s3cret"
     for result in (quiet, loud):
-        assert "s3cret" not in result.output
-        assert "t0ken" not in result.output
+        assert "s3cret" not in result.stdout + result.stderr
+        assert "t0ken" not in result.stdout + result.stderr
 
 
 def test_a_certificate_is_trusted_by_its_authority_or_on_request(tmp_path):
@@ -256,7 +283,94 @@ def test_a_certificate_that_comes_through_a_proxy_may_be_the_proxys(monkeypatch)
     with ScriptedServer([], ssl_context=context) as server, HTTPProxy() as proxy:
         monkeypatch.setenv("https_proxy", proxy.address())
         rejected = run(server.url)
-    assert ", or the proxy before it: its certificate was rejected" in rejected.stderr
+        behind = f"behind the proxy 127.0.0.1:{proxy.port}"
+    assert f"{behind}: its certificate was rejected" in rejected.stderr
+
+
+def test_an_expired_certificate_is_not_to_be_trusted(tmp_path):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    last_year = dt.datetime.now(dt.UTC) - dt.timedelta(days=365)
+    authority.issue_cert("127.0.0.1", not_after=last_year).configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    with ScriptedServer([], ssl_context=context) as server:
+        rejected = run("--cacert", str(file), server.url)
+    assert "it has to be renewed there" in rejected.stderr
+    assert "trust" not in rejected.stderr
+
+
+def test_what_there_is_no_option_for_is_not_advised():
+    limit = "max_event_bytes="
+    with (
+        mock.patch.object(tail, "ReconnectingEventSource", small_events),
+        ScriptedServer([events("data: " + "x" * 100 + "\n\n")]) as server,
+    ):
+        result = run(server.url)
+    assert result.stderr.endswith("one event is larger than 50 bytes\n")
+    assert limit not in result.stderr
+
+
+def small_events(*args, **keywords):
+    return ReconnectingEventSource(*args, **keywords, max_event_bytes=50)
+
+
+# They speak to who gives the keywords, or of clients that the program has not.
+OF_A_CALLER = {
+    "core.policy",
+    "exchange.auth",
+    "exchange.client",
+    "exchange.exchange",
+    "exchange.failures",
+    "exchange.hop",
+    "subscription.checks",
+    "subscription.log",
+    "subscription.options",
+    "transports.settings",
+    "transports.ways.trust",
+}
+LIBRARY = ("core", "exchange", "subscription", "transports")
+# Only other callers can bring it about: ``tail`` has no ``until=``, and no loop.
+NEVER_TOLD = re.compile("until= accepted|SelectorEventLoop|trusted_origins= names")
+KEYWORD = re.compile(r"\b[a-z_]{4,}=(?!\*)")
+
+
+def messages():
+    """What the library may say, values left out."""
+    package = Path(report.__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        module = ".".join(path.relative_to(package).with_suffix("").parts)
+        if module.startswith(LIBRARY) and module not in OF_A_CALLER:
+            yield from texts(ast.parse(path.read_text("utf-8")))
+
+
+def texts(node):
+    match node:
+        case ast.Expr(ast.Constant()):  # a docstring
+            return
+        case ast.JoinedStr(parts):
+            yield "".join(
+                p.value if isinstance(p, ast.Constant) else "…" for p in parts
+            )
+        case ast.Constant(str(text)):
+            yield text
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from texts(child)
+
+
+def test_no_keyword_of_the_librarys_is_ever_advised():
+    told_here = [text for text in messages() if not NEVER_TOLD.search(text)]
+    with_keywords = [text for text in told_here if KEYWORD.search(text)]
+    assert with_keywords
+    for text in with_keywords:
+        told = report.in_options(text)
+        assert told
+        assert not KEYWORD.search(told), text
+
+
+def test_the_log_says_it_in_options_too(capsys):
+    report.everything().info("stream.dropped", error="no; trust it with verify=", n=1)
+    assert "error='no; trust it with --cacert FILE' n=1" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------ what it says
@@ -346,6 +460,16 @@ def test_a_permanent_error_repeats_what_the_server_says(body, said):
     assert line.endswith(f"are the credentials right, and still valid{said}")
 
 
+def test_a_connection_that_is_refused_is_said_as_the_library_says_it(monkeypatch):
+    monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)
+    with socket.socket() as deaf:  # bound, and never listens
+        deaf.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{deaf.getsockname()[1]}"
+        result = run(f"http://{host}/")
+    assert result.exit_code == 1
+    assert f"ConnectError: could not connect to {host}: " in result.stderr
+
+
 def test_what_the_server_says_is_there_when_tail_gives_up(monkeypatch):
     busy = Answer(503, headers=[("Retry-After", "0")], body="closed for today")
     monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)
@@ -390,7 +514,7 @@ def test_the_environments_proxy_is_used_as_curl_does(name, monkeypatch):
             result = run("-v", server.url)
         assert len(server.requests) == len(proxy.heads) == 2
     assert result.exit_code == 0
-    assert "s3cret" not in result.output
+    assert "s3cret" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -427,6 +551,86 @@ def test_a_proxy_that_refuses_is_named_and_its_login_is_not(monkeypatch):
     assert "s3cret" not in line
 
 
+def port_of(server):
+    return server.url.rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["feed.test:81:127.0.0.1:{port}"],
+        ["FEED.test:81:127.0.0.1:{port}"],
+        [":81:127.0.0.1:{port}"],
+        ["feed.test::127.0.0.1:{port}"],
+        ["::127.0.0.1:{port}"],
+        ["other.test::[::1]:1", "feed.test:80::1", ":::", "::127.0.0.1:{port}"],
+        ["::127.0.0.1:{port}", "::127.0.0.1:1"],
+    ],
+)
+def test_another_place_is_connected_to_as_curl_does(rules):
+    with ScriptedServer([Answer(503), Answer(204)]) as server:
+        rules = [rule.format(port=port_of(server)) for rule in rules]
+        words = [word for rule in rules for word in ("--connect-to", rule)]
+        result = run("http://feed.test:81/", *words)
+    assert result.exit_code == 0
+    hosts = [request.header("host") for request in server.requests]
+    assert hosts == ["feed.test:81"] * 2
+
+
+def test_a_part_that_is_empty_stays_as_the_url_has_it():
+    with ScriptedServer([Answer(204)]) as server:
+        port = port_of(server)
+        rule = f"127.0.0.1:1::{port}"
+        assert run("http://127.0.0.1:1/", "--connect-to", rule).exit_code == 0
+    with ScriptedServer(lambda _: Answer(204)) as server:
+        port = port_of(server)
+        for rule in (f"feed.test:{port}:127.0.0.1:", f"feed.test:{port}:127.0.0.1"):
+            result = run(f"http://feed.test:{port}/", "--connect-to", rule)
+            assert result.exit_code == 0
+
+
+def test_addresses_have_brackets_on_both_sides():
+    with ScriptedServer([Answer(204)], host="::1") as server:
+        rule = f"[2001:db8::1]::[::1]:{port_of(server)}"
+        assert run("http://[2001:db8::1]/", "--connect-to", rule).exit_code == 0
+        (request,) = server.requests
+    assert request.header("host") == "[2001:db8::1]"
+
+
+def test_a_redirect_is_connected_to_by_the_rule_that_is_for_it():
+    away = Answer(302, headers=[("Location", "http://b.test/x")], framing="length")
+    with ScriptedServer([away]) as one, ScriptedServer([Answer(204)]) as other:
+        rules = (
+            f"a.test::127.0.0.1:{port_of(one)}",
+            f"b.test:80:127.0.0.1:{port_of(other)}",
+        )
+        words = [word for rule in rules for word in ("--connect-to", rule)]
+        assert run("http://a.test/", *words).exit_code == 0
+        assert [request.target for request in other.requests] == ["/x"]
+
+
+def test_a_certificate_is_still_checked_for_the_url_s_host(tmp_path):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("feed.test").configure_cert(context)
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    with ScriptedServer(lambda _: Answer(204), ssl_context=context) as server:
+        place = f"::127.0.0.1:{port_of(server)}"
+        words = ["--cacert", str(file), "--connect-to", place]
+        assert run("https://feed.test/", *words).exit_code == 0
+        rejected = run("https://other.test/", *words)
+    assert "not valid for 'other.test'" in rejected.stderr
+
+
+def test_a_proxy_is_told_the_other_place_and_asked_by_the_url_s(monkeypatch):
+    with ScriptedServer([Answer(204)]) as server, HTTPProxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address())
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        place = f"127.0.0.1:{port_of(server)}"
+        assert run("http://feed.test/", "--connect-to", f"::{place}").exit_code == 0
+        assert proxy.heads[0].startswith(f"CONNECT {place} HTTP/1.1\r\n".encode())
+
+
 @pytest.mark.parametrize(
     ("proxy", "hint"),
     [
@@ -455,11 +659,12 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["HTTPS//x"], "write it as https://host/path"),
         (["httpbin.org/sse"], "write https://httpbin.org/sse, or http://"),
         (["localhost:8000/feed"], "write https://localhost:8000/feed, or http://"),
-        (["me:s3cret@h/feed?k=s3cret"], "write https://h/feed?k=***"),
+        (["me:s3cret@h/feed?k=s3cret"], "write https://… instead"),
         (["ftp://h/"], "scheme is not http"),
+        (["mailto:me@h.test"], "the scheme of mailto:me@h.test is not http or https"),
         (["https://"], "no host"),
         (["https:///feed"], "no host"),
-        (["http://me:s3cret@h:99999/"], "Invalid port"),
+        (["http://me:s3cret@h:99999/"], "is its port a number"),
         (["http://h/a b"], "blank"),
         (["http://h/\r\nx"], "control character"),
         (["http://h/", "-H", "Authorization s3cret"], "write 'Name: value'"),
@@ -467,6 +672,14 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["http://h/", "-H", "a: s3cret\n"], "control character"),
         (["http://h/", "-X", "G T"], "cannot be a method"),
         (["http://h/", "-n", "0"], "x>=1"),
+        (["http://h/", "--connect-to", "h"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:http:i:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "::::1"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80:[::1:80"], "HOST1:PORT1:HOST2:PORT2"),
+        (["http://h/", "--connect-to", "h:80:" + "i" * 64 + ":80"], "too long"),
+        (["http://h/", "--connect-to", "h:80:i:0"], "a number from 1 to 65535"),
+        (["http://h/", "--connect-to", "h:" + "9" * 9999 + "::"], "from 1 to 65535"),
         (["http://h/", "--last-event-id", "a\n"], "last event ID"),
         (
             ["http://h/", "--last-event-id", "a", "-H", "last-event-id: b"],
@@ -685,3 +898,31 @@ def test_every_option_is_documented(command):
         if isinstance(option, click.Option):
             for spelling in (*option.opts, *option.secondary_opts):
                 assert re.search(rf"`{spelling}[` ]", page), spelling
+
+
+# ------------------------------------------------------------------ discretion
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:sec/ret@host/",
+        "http://me:sec#ret@host:x/",
+        "http://me:sec?ret@host:x/",
+        "http://me:sec]ret@ho st/",
+        "http://me:sec\\ret@host:99999/",
+        "http://sec@ret:port/",
+        "me:sec/ret@host/",
+        "http://secret@/",
+        "http://:80/?secret",
+        "http://me:secret@:80/",
+        "http://host:port/?secret",
+        "ftp://me:secret@host/",
+        "http://me:secret@host:0/",
+    ],
+)
+def test_no_usage_error_repeats_what_may_be_a_credential(url):
+    result = run(url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert not re.search("sec|ret@|ret:", result.stderr)
+    assert "Traceback" not in result.stderr

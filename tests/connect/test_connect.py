@@ -78,7 +78,8 @@ def test_an_event_is_there_before_the_next_byte(face, framing, encoding):
         declared_length=1000,
         end="hang",
     )
-    with face.streamed(answer) as connected:
+    headers = {"Accept-Encoding": encoding or "identity"}
+    with face.streamed(answer, headers=headers) as connected:
         events = connected.events()
         assert next(events).data == "1"
         gate.set()
@@ -103,10 +104,33 @@ def test_breaking_out_and_iterating_again_loses_nothing(face):
         assert connected.data() == []
 
 
+def test_a_source_is_an_iterable_itself():
+    body = [EVENTS.encode()]
+    response = httpxr.Response(200, headers=dict(SSE), stream=FakeStream(body))
+    assert [event.data for event in EventSource(response)] == ["1", "2", "3"]
+
+    async def scenario():
+        stream = FakeStream(body)
+        response = httpxr.Response(200, headers=dict(SSE), stream=stream)
+        return [event.data async for event in EventSource(response)]
+
+    assert asyncio.run(scenario()) == ["1", "2", "3"]
+
+
 @on_both_faces
 def test_an_unfinished_event_at_the_end_is_dropped(face):
     with face.streamed(Answer(body="data: 1\n\ndata: 2\n")) as connected:
         assert connected.data() == ["1"]
+
+
+@on_both_faces
+def test_a_refusal_right_after_a_long_id_says_that_it_may_be_that(face):
+    headers = {"Last-Event-ID": "7" * 5000}
+    page = Answer(400, headers=[("Content-Type", "text/html")], framing="length")
+    with face.streamed(page, headers=headers) as connected:
+        with pytest.raises(UnexpectedContentType) as caught:
+            connected.data()
+        assert "Last-Event-ID of 5000 bytes may be too long" in str(caught.value)
 
 
 # ------------------------------------------------------------------ wrong faces

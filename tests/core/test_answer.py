@@ -40,10 +40,10 @@ def test_a_response_without_request_has_no_url():
 
 
 def test_what_httpxr_holds_whole_is_decoded_and_a_stream_is_not():
-    headers = [("Content-Encoding", "x")]
+    headers = [("Content-Encoding", "br")]
     assert answer_of(httpxr.Response(200, headers=headers)).content_encoding == ""
     stream = httpxr.Response(200, headers=headers, stream=iter([b"a"]))
-    assert answer_of(stream).content_encoding == "x"
+    assert answer_of(stream).content_encoding == "br"
 
 
 def test_a_position_is_what_the_first_of_the_named_headers_says():
@@ -61,6 +61,7 @@ def test_a_position_is_what_the_first_of_the_named_headers_says():
         ("Text/EVENT-Stream ; charset=latin-1; x", "text/event-stream"),
         (" text/event-stream", "text/event-stream"),
         ("text/event-stream-not", "text/event-stream-not"),
+        ("text/html, text/event-stream", "text/event-stream"),
         ("", ""),
     ],
 )
@@ -82,7 +83,7 @@ def test_only_a_200_is_an_event_stream(status):
 
 @pytest.mark.parametrize(
     ("value", "encoding"),
-    [("br", "br"), (" GZIP ", "gzip"), ("identity", ""), ("Identity", ""), ("", "")],
+    [("br", "br"), (" GZIP, exi", "gzip, exi"), ("none, Identity", ""), ("", "")],
 )
 def test_an_encoding_that_nobody_undid_is_no_event_stream(value, encoding):
     seen = answer(content_type="text/event-stream", content_encoding=value)
@@ -157,6 +158,7 @@ def test_without_a_date_of_its_own_it_is_relative_to_the_wall_clock(date):
         (407, "credentials"),
         (404, "expected 200; is this the stream's URL?"),
         (429, "fewer requests"),
+        (431, "headers are too large for the server"),
         (500, "in trouble"),
         (599, "in trouble"),
         (206, "expected 200"),
@@ -192,6 +194,21 @@ def test_a_refused_redirect_says_why():
             "text/event-stream",
             "br",
             'decoded here; pip install "reconnecting-sse[compression]", or have',
+        ),
+        (
+            "text/event-stream",
+            "gzip, zstd",
+            "'gzip, zstd', which cannot be decoded here; pip install",
+        ),
+        (
+            "text/event-stream",
+            "gzip, none",
+            "'gzip', which cannot be decoded here; have the server send gzip, or none",
+        ),
+        (
+            "text/event-stream",
+            "br, exi",
+            "'br, exi', which cannot be decoded here; have the server",
         ),
         (
             "text/event-stream",

@@ -207,5 +207,5 @@ def test_events_before_a_large_one_are_returned_and_the_next_call_raises():
 def test_a_large_event_raises_at_once_where_none_precedes_it():
     decoder = EventStreamDecoder(max_event_bytes=10)
     assert decoder.feed(b"data: 1234") == []
-    with pytest.raises(EventTooLarge, match=r"max_event_bytes=10.*raise max_event"):
+    with pytest.raises(EventTooLarge, match=r"than 10 bytes.*raise max_event_bytes="):
         decoder.feed(b"5")

@@ -9,6 +9,8 @@ import ssl
 import httpxr
 import pytest
 from httpxr.sse import SSEError
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reconnecting_sse
 from reconnecting_sse import (
@@ -17,7 +19,7 @@ from reconnecting_sse import (
     StreamError,
     UnexpectedStatus,
 )
-from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.core.errors import MESSAGE_LIMIT, redacted, shortened
 
 KINDS = [
     getattr(reconnecting_sse, name)
@@ -82,8 +84,11 @@ def test_an_error_keeps_at_most_a_kilobyte_of_the_body_and_no_credential():
         ("http://u:p@h:1/a", "http://h:1/a"),
         ("http://u@p@h/a@b", "http://h/a@b"),
         ("u:p@h/a", "h/a"),
+        ("mailto:me@h.test", "mailto:me@h.test"),
+        ("SIP:me@h.test?subject=secret", "SIP:me@h.test?subject=***"),
+        ("mailto://u:p@h/", "mailto://h/"),
         ("http://h?q=1#frag", "http://h?q=***"),
-        ("http://h/?a=1&b&c=&=d", "http://h/?a=***&b&c=***&=***"),
+        ("http://h/?a=1&b&c=&=d", "http://h/?a=***&***&c=***&***"),
         ("http://h/?to=http://u:p@x/", "http://h/?to=***"),
         ("/a?b=c", "/a?b=***"),
         ("http://h/#u:p@x", "http://h/"),
@@ -166,3 +171,35 @@ class Own(StreamError):
 )
 def test_a_url_is_shown_without_userinfo_however_it_is_written(url, shown):
     assert redacted(url) == shown
+
+
+@given(st.text(), st.integers(4, 20))
+def test_what_is_too_long_is_shown_in_part(text, limit):
+    shown = shortened(text, limit)
+    assert len(shown) <= limit
+    if len(text) <= limit:
+        assert shown == text
+    else:
+        beginning, _, end = shown.rpartition("…")
+        assert beginning
+        assert end
+        assert text.startswith(beginning)
+        assert text.endswith(end)
+
+
+def test_a_message_keeps_its_beginning_and_its_advice():
+    error = StreamError("it failed: " + "x" * 10_000 + "; is it right?")
+    assert len(str(error)) == MESSAGE_LIMIT
+    assert str(error).startswith("it failed: x")
+    assert str(error).endswith("x; is it right?")
+
+
+def test_a_long_url_is_redacted_before_it_is_shortened():
+    shown = redacted(
+        f"http://{'u' * 5000}:hush@h.test/{'p' * 5000}?{'q=secret&' * 999}"
+    )
+    assert len(shown) < 500
+    assert shown.startswith("http://h.test/ppp")
+    assert "hush" not in shown
+    assert "secret" not in shown
+    assert redacted(shown) == shown

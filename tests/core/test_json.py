@@ -161,3 +161,13 @@ def test_a_line_that_never_ends_is_refused_and_the_ones_before_it_are_not(face):
             next(documents)
         with pytest.raises(EventTooLarge):
             next(connected.documents())
+
+
+@on_both_faces
+def test_what_is_nested_too_deep_is_no_json(face):
+    body = "data: " + "[" * 100_000 + "\n\n"
+    with (
+        face.streamed(Answer(body=body)) as connected,
+        pytest.raises(json.JSONDecodeError, match=r"event 1 .* nested too deep"),
+    ):
+        list(connected.documents())

@@ -13,8 +13,10 @@ from reconnecting_sse.exchange.client import (
     is_async,
     is_live,
 )
-from reconnecting_sse.exchange.environment import UnusableProxyError
 from reconnecting_sse.testing import Answer, ScriptedServer
+from reconnecting_sse.transports.ways.environment import UnusableProxyError
+from reconnecting_sse.transports.ways.proxy import Proxy
+from tests.connection_harness import new_source
 from tests.faces import ASYNC, FakeTransport, on_both_faces
 
 URL = httpxr.URL("http://feed.test/events")
@@ -173,10 +175,7 @@ def test_a_plain_client_streams_from_a_real_server(face):
 
 def proxy_for(client, url=URL):
     """The proxy that the transport of ours, which takes its place, goes through."""
-    transports = Transports(client)
-    transports.find(httpxr.URL(url))
-    (proxy,) = transports._substitutes.made
-    return proxy
+    return found(client, url)._settings.route(httpxr.Request("GET", url)).proxy
 
 
 @on_both_faces
@@ -200,20 +199,20 @@ def test_a_mount_with_a_proxy_is_refused_for_its_urls(face):
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
 def test_a_plain_client_goes_through_the_environments_proxy(face, monkeypatch, name):
     monkeypatch.setenv(name, PROXY)
-    assert proxy_for(face.client()) == PROXY
+    assert proxy_for(face.client()) == Proxy.of(PROXY)
 
 
 @on_both_faces
 def test_an_environment_proxy_without_a_scheme_speaks_http(face, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "proxy.test:3128")
-    assert proxy_for(face.client()) == "http://proxy.test:3128"
+    assert proxy_for(face.client()) == Proxy.of("http://proxy.test:3128")
 
 
 @on_both_faces
 def test_a_proxy_for_another_scheme_does_not_matter(face, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
     assert proxy_for(face.client()) is None
-    assert proxy_for(face.client(), "https://feed.test/") == PROXY
+    assert proxy_for(face.client(), "https://feed.test/") == Proxy.of(PROXY)
 
 
 @on_both_faces
@@ -237,7 +236,8 @@ def test_no_proxy_exempts_a_host(face, monkeypatch, url, exempt):
     monkeypatch.setenv("NO_PROXY", exempt)
     assert proxy_for(face.client(), url) is None
     if exempt != "*":
-        assert proxy_for(face.client(), "http://another.test:8081/") == PROXY
+        another = "http://another.test:8081/"
+        assert proxy_for(face.client(), another) == Proxy.of(PROXY)
 
 
 @on_both_faces
@@ -271,8 +271,8 @@ def test_what_the_environment_names_is_no_matter_where_it_is_not_used(
 @pytest.mark.parametrize("proxy", NO_PROXY_AT_ALL)
 def test_an_environment_proxy_that_is_none_says_so(face, monkeypatch, proxy):
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    with pytest.raises(ValueError, match="the environment's proxy: ") as caught:
-        found(face.client())
+    with pytest.raises(UnusableProxyError, match="the environment's pr") as caught:
+        new_source(str(face), str(URL), client=face.client())
     assert "hush" not in str(caught.value)
     mounted = face.client(mounts={"all://other.test": face.transport()})
     with pytest.raises(ValueError, match="the environment names a proxy") as caught:
@@ -285,7 +285,7 @@ def test_an_environment_proxy_that_needs_an_extra_says_which(face, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.test")
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(UnusableProxyError, match=r"environment's proxy: .*\[socks\]"):
-        found(face.client())
+        proxy_for(face.client())
 
 
 @on_both_faces

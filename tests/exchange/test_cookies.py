@@ -66,6 +66,7 @@ def test_the_requests_cookie_replaces_the_clients_of_that_name():
         "http://127.0.0.1:1/",
         "http://[::1]:1/",
         "http://ünïcode.test/",
+        "http://me:hush@feed.test/",
     ],
 )
 def test_a_cookie_without_domain_belongs_to_the_home_origin(home):
@@ -230,3 +231,82 @@ def test_a_jar_that_can_never_be_looked_through_says_so():
 def test_a_cookie_of_the_callers_that_no_header_can_carry_stays_behind():
     given = {"a": "x\x01y", "b": "2"}
     assert sent_to(HOME, Cookies(CookieJar(), given, HOME)) == "b=2"
+
+
+# What servers set is bounded (RFC 6265, section 6.1); the caller's own is not.
+
+
+def names_in(cookies):
+    return {cookie.name for cookie in cookies._jar}
+
+
+def told(cookies, *set_cookies, url=HOME):
+    fields = [("Set-Cookie", value) for value in set_cookies]
+    cookies.store(httpxr.Response(200, headers=fields), httpxr.URL(url))
+
+
+def test_a_cookie_of_more_than_4096_bytes_is_ignored():
+    assert names_in(stored("a=" + "x" * 4094)) == {"a"}
+    assert names_in(stored("a=" + "x" * 4095)) == set()
+
+
+def test_a_domain_has_50_and_those_that_were_used_last():
+    cookies = stored(*(f"n{n}=v" for n in range(50)), url=str(HOME))
+    told(cookies, "first=v; path=/elsewhere", url="http://other.test/elsewhere/x")
+    assert sent_to(HOME, cookies).count("=") == 50
+    told(cookies, "n0=again")
+    told(cookies, "more=v")
+    assert names_in(cookies) == {"n0", "more", "first"} | {
+        f"n{n}" for n in range(2, 50)
+    }
+
+
+def test_all_together_are_3000():
+    cookies = stored()
+    for n in range(61):
+        told(cookies, *(f"n{i}=v" for i in range(50)), url=f"http://h{n}.test/")
+    kept = list(cookies._jar)
+    assert len(kept) == 3000
+    assert "h0.test" not in {cookie.domain for cookie in kept}
+
+
+def test_a_request_sends_8_kib_of_them_those_that_were_set_last():
+    cookies = stored(*(f"n{n}={'x' * 1000}" for n in range(10)), url=str(HOME))
+    header = sent_to(HOME, cookies)
+    sent = {pair.partition("=")[0] for pair in header.split("; ")}
+    assert len(header) <= 8192
+    assert sent == {f"n{n}" for n in range(2, 10)}
+
+
+def test_the_callers_own_are_neither_counted_nor_dropped():
+    jar = httpxr.Cookies()
+    for n in range(60):
+        jar.set(f"own{n}", "x" * 500, domain="feed.test", path="/")
+    cookies = Cookies(jar.jar, None, HOME)
+    told(cookies, *(f"n{n}=v" for n in range(60)))
+    names = names_in(cookies)
+    assert {f"own{n}" for n in range(60)} <= names
+    assert len(names) == 110
+    header = sent_to(HOME, cookies)
+    assert header.count("own") == 60
+    assert "n5" not in {pair.partition("=")[0] for pair in header.split("; ")}
+
+
+@pytest.mark.parametrize("domain", ["0.0.1", ".0.0.1", "1"])
+def test_a_domain_that_is_part_of_an_address_is_refused(domain):
+    url = "http://127.0.0.1/"
+    assert names_in(stored(f"a=1; Domain={domain}", url=url)) == set()
+    assert names_in(stored("a=1", url=url)) == {"a"}
+
+
+def test_what_another_thread_has_dropped_already_is_no_error(monkeypatch):
+    cookies = stored(*(f"n{n}=v" for n in range(50)), url=str(HOME))
+    clear = CookieJar.clear
+
+    def twice(jar, *which):
+        clear(jar, *which)
+        clear(jar, *which)
+
+    monkeypatch.setattr(CookieJar, "clear", twice)
+    told(cookies, "more=v")
+    assert len(names_in(cookies)) == 50

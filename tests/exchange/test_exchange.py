@@ -66,6 +66,8 @@ REFUSED = {
     "script": (URL, "javascript:alert(1)", "the scheme 'javascript'"),
     "empty": (URL, "", "without a Location"),
     "port": (URL, "http://feed.test:99999/", "no URL"),
+    "port 0": (URL, "http://feed.test:0/", "no URL"),
+    "host": (URL, "http://this is invalid/", "no URL"),
     "bracket": (URL, "http://[feed.test/", "no URL"),
 }
 
@@ -215,6 +217,17 @@ def test_what_a_request_hook_changes_is_sent(face):
     tried(face, transport, client=hooks_of(request=[sign]))
     assert transport.requests[0].header("x-signature") == "s"
     assert transport.requests[0].header("accept-encoding") == "br"
+
+
+@on_both_faces
+def test_what_a_response_hook_leaves_in_the_headers_counts(face):
+    def mend(response):
+        response.headers["Content-Type"] = "text/event-stream"
+
+    plain = reply(headers=[("Content-Type", "text/plain")], body=[b"data: a\n\n"])
+    client = face.client(transport=FakeTransport(plain), **hooks_of(response=[mend]))
+    with face.connect(client, "GET", URL) as connected:
+        assert connected.data() == ["a"]
 
 
 @on_both_faces

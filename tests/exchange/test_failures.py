@@ -21,14 +21,17 @@ from reconnecting_sse.exchange.failures import (
     failed_attempt,
     was_never_sent,
 )
+from reconnecting_sse.transports.http1.faults import MalformedError
+from reconnecting_sse.transports.troubles import Trouble
 from reconnecting_sse.transports.ways.refusals import ProxyRefused
+from reconnecting_sse.transports.wire_errors import AnswerError
 
 URL = "https://me:hush@feed.test/events?token=secret"
 NOT_READ_BACK = "cannot be read back"
 
 
 def caused_by(kind, cause):
-    error = kind("it broke")
+    error = kind(Trouble.NOT_HTTP if kind is AnswerError else "it broke")
     error.__cause__ = cause
     return error
 
@@ -46,6 +49,13 @@ def test_an_attempt_without_a_response_is_a_failed_connection():
         "https://feed.test/events?token=***: ReadTimeout: no headers within 30 s"
     )
     assert failed.url == "https://feed.test/events?token=***"
+
+
+@pytest.mark.parametrize("cause", [MalformedError("no head"), ValueError()])
+def test_it_is_known_of_an_answer_that_it_was_malformed(cause):
+    wires = caused_by(AnswerError, cause)
+    failed = failure(caused_by(httpxr.RemoteProtocolError, wires))
+    assert failed.malformed is isinstance(cause, MalformedError)
 
 
 def test_an_error_without_a_message_is_told_by_its_name():

@@ -6,9 +6,9 @@ import gc
 import threading
 
 import pytest
-from tenacity import stop_after_attempt, wait_fixed, wait_none
+from tenacity import retry_always, stop_after_attempt, wait_fixed, wait_none
 
-from reconnecting_sse import ReconnectionExhausted
+from reconnecting_sse import ConnectionFailed, ReconnectionExhausted
 from reconnecting_sse.testing import (
     Answer,
     Close,
@@ -17,6 +17,7 @@ from reconnecting_sse.testing import (
     Reset,
     ScriptedServer,
 )
+from reconnecting_sse.transports.codings.codings import offered_codings
 from tests.connection_harness import (
     FACES,
     LIMIT,
@@ -115,24 +116,32 @@ def test_a_whole_event_in_a_chunk_that_is_cut_is_not_lost(face, end):
     [
         Close(),
         Reset(),
-        Raw(b"!!! this is not HTTP\r\n\r\n"),
         Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/ev", end="cut"),
         Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/ev", end="reset"),
         Answer(503),
         Answer(body=[": hello\n\n"], end="reset"),
     ],
-    ids=["closed", "reset", "garbage", "half-head", "head-reset", "busy", "body-reset"],
+    ids=["closed", "reset", "half-head", "head-reset", "busy", "body-reset"],
 )
 def test_each_attempt_makes_exactly_one_connection(face, step):
     log, attempts = Log(), 3
     with ScriptedServer([step] * 10) as server, reader_for(face) as reader:
-        source = new_source(
-            face, server.url, logger=log, wait=wait_none(), stop=_after(attempts)
-        )
+        # By the table garbage would be raised the second time.
+        options = {"retry": retry_always, "wait": wait_none(), "stop": _after(attempts)}
+        source = new_source(face, server.url, logger=log, **options)
         with pytest.raises(ReconnectionExhausted):
             reader.take(source)
         assert log.names.count("stream.connecting") == attempts
         assert len(server.requests) == attempts
+
+
+def test_what_is_not_http_is_asked_twice_over_one_connection_each(face):
+    step = Raw(b"!!! this is not HTTP\r\n\r\n")
+    with ScriptedServer([step] * 10) as server, reader_for(face) as reader:
+        source = new_source(face, server.url, wait=wait_none())
+        with pytest.raises(ConnectionFailed):
+            reader.take(source)
+        assert len(server.requests) == 2
 
 
 def _after(attempts):
@@ -217,12 +226,13 @@ def test_an_event_arrives_although_the_server_falls_silent_after_it(
         end="hang",
     )
     with ScriptedServer([step]) as server, reader_for(face) as reader:
-        source = new_source(face, server.url)
+        source = new_source(face, server.url, compress=bool(encoding))
         first.set()
         assert data_of(reader.take(source, 1)) == ["1"]
         second.set()
         assert data_of(reader.take(source, 1)) == ["2"]
         (request,) = server.requests
-        assert "gzip" in request.header("accept-encoding")
+        offered = request.header("accept-encoding")
+        assert offered == (", ".join(offered_codings()) if encoding else "identity")
         assert not request.closed_by_client.is_set()
         reader.leave(source)

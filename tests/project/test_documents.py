@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tomllib
+from typing import TYPE_CHECKING, get_args
 
 import click
 import pytest
@@ -134,10 +136,30 @@ def test_the_reference_states_every_keyword_and_its_default(documented: type) ->
     assert stated == {p.name: repr(p.default) for p in keywords}
 
 
+def test_the_reference_states_every_fact_and_its_fields() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\S+)` \| (.+) \|$", section(API, "Lifecycle"), re.MULTILINE
+    )
+    stated = {(name, event): re.findall(r"\w+", fields) for name, event, fields in rows}
+    assert stated == {
+        (fact.__name__, fact.name): [
+            field.name for field in dataclasses.fields(fact) if field.name != "url"
+        ]
+        for fact in get_args(reconnecting_sse.Lifecycle)
+    }
+
+
 def test_the_reference_has_every_public_name() -> None:
     text = API.read_text("utf-8")
     named = set(re.findall(r"\w+", text))
     assert set(reconnecting_sse.__all__) <= named
+
+
+def test_the_quick_start_names_what_the_package_brings() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    brought = {re.split(r"[^\w-]", each)[0] for each in project["dependencies"]}
+    said = section(ROOT / "docs" / "quickstart.md", "Install")
+    assert set(re.findall(r"[\w-]+", said.partition("brings ")[2])) >= brought
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

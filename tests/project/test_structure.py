@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -211,6 +214,12 @@ def test_sockets_are_touched_by_their_drivers_only() -> None:
     assert users == {"drivers", "conversation", "troubles"}  # for names only
 
 
+def test_private_attributes_of_others_are_touched_in_one_file() -> None:
+    """Only httpxr's: a private attribute is a pin."""
+    users = {m for m, path in MODULES.items() if "noqa: SLF001" in path.read_text()}
+    assert users == {f"{PACKAGE}.exchange.client"}
+
+
 def test_the_environment_is_not_read_on_import() -> None:
     for path in SOURCE.rglob("*.py"):
         read = set(_names_outside_functions(ast.parse(path.read_text("utf-8"))))
@@ -251,8 +260,24 @@ def test_no_file_names_a_path_of_one_machine_or_a_registry() -> None:
     assert not found
 
 
-def test_the_version_is_told_once_for_the_changelog() -> None:
+def test_the_version_is_told_once_for_the_changelog_and_the_package() -> None:
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     version = re.search(r'^version = "(.+)"$', project, re.MULTILINE)
     assert version is not None
     assert f"## [{version[1]}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert reconnecting_sse.__version__ == version[1]
+
+
+def test_a_package_that_was_not_installed_has_no_version(monkeypatch) -> None:
+    def version(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert not hasattr(reconnecting_sse, "__version__")
+
+
+def test_the_version_is_not_looked_up_on_import() -> None:
+    program = (
+        "import sys, reconnecting_sse; sys.exit('importlib.metadata' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,4 +1,4 @@
-"""uvicorn with its workers, and nginx with its own, each on a port of loopback."""
+"""uvicorn, gunicorn, node and nginx, each on a port of loopback."""
 
 from __future__ import annotations
 
@@ -109,6 +109,34 @@ class Uvicorn(Server):
         stalls = self.folder / "stalls"
         stalls.mkdir(exist_ok=True)
         return {**super().environment(), "STALLS": str(stalls)}
+
+
+class Gunicorn(Server):
+    """One of the WSGI applications."""
+
+    def __init__(self, folder, app):
+        super().__init__(folder)
+        self._app = app
+
+    def command(self):
+        return [
+            *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
+            *("--bind", f"127.0.0.1:{self.port.number}", "--threads", "16"),
+            *("--log-level", "warning", "--worker-tmp-dir", str(self.folder)),
+            *("--graceful-timeout", "0"),
+            f"tests.real_servers.wsgi_apps:{self._app}()",
+        ]
+
+
+class Node(Server):
+    """A script that is told its port."""
+
+    def __init__(self, folder, program, script):
+        super().__init__(folder)
+        self._command = [program, str(Path(__file__).with_name(script))]
+
+    def command(self):
+        return [*self._command, str(self.port.number)]
 
 
 # All but two lines are there to keep it in its folder and on loopback. The timeout is

@@ -35,6 +35,7 @@ runner = asyncio.Runner() if is_async else None
 
 
 async def first():
+    asyncio.get_running_loop().slow_callback_duration = 10  # the machine may be busy
     async for event in source.aiter_sse():
         return event
 

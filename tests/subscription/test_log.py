@@ -64,6 +64,45 @@ def test_without_structlog_the_standard_librarys_logger_is_used(caplog):
     assert [level for _, level, _ in shown] == ["INFO", "WARNING"]
 
 
+def test_the_standard_librarys_records_have_the_fields_as_attributes(caplog):
+    caplog.set_level(logging.INFO, logger=log.NAME)
+    log.write(log.default_logger(), Waiting(url="u", delay=1.5, attempt=2, cause="503"))
+    (record,) = caplog.records
+    assert record.event == "stream.waiting"
+    assert (record.url, record.delay, record.attempt) == ("u", 1.5, 2)
+    assert record.cause == "503"
+
+
+@pytest.fixture
+def records_with_an_url():
+    ordinary = logging.getLogRecordFactory()
+
+    def factory(*args, **keywords):
+        record = ordinary(*args, **keywords)
+        record.url = "the request that is being served"
+        return record
+
+    logging.setLogRecordFactory(factory)
+    yield
+    logging.setLogRecordFactory(ordinary)
+
+
+@pytest.mark.usefixtures("records_with_an_url")
+def test_no_attribute_of_the_record_is_replaced(caplog):
+    log.write(log.default_logger(), GAP)
+    (record,) = caplog.records
+    assert record.url == "the request that is being served"
+    assert record.url_ == "http://feed.test/"
+
+
+@pytest.mark.parametrize("name", ["name", "args", "message", "asctime"])
+def test_no_name_that_a_record_owns_makes_logging_raise(caplog, name):
+    log.logger_of(logging.getLogger("worker")).warning("stream.gap", **{name: "x"})
+    (record,) = caplog.records
+    assert getattr(record, f"{name}_") == "x"
+    assert record.name == "worker"
+
+
 def test_a_logger_of_the_standard_library_may_be_given(caplog):
     worker = logging.getLogger("worker")
     caplog.set_level(logging.DEBUG, logger="worker")
@@ -102,3 +141,26 @@ def test_an_application_that_configured_nothing_sees_warnings_only_and_on_stderr
     assert ran.stdout == ""
     expected = "event='stream.gap' url='u' reason='r' asked_for='7'"
     assert ran.stderr.splitlines() == [expected]
+
+
+def test_a_wrong_port_does_not_look_like_a_hang():
+    """In an application that configured nothing, within the first moment."""
+    program = (
+        "import httpxr, socket\n"
+        "from reconnecting_sse import ReconnectingEventSource, StreamingTransport\n"
+        "client = httpxr.Client(transport=StreamingTransport(), trust_env=False)\n"
+        "with socket.socket() as unused:\n"
+        "    unused.bind(('127.0.0.1', 0))\n"
+        "    url = 'http://127.0.0.1:%d/feed' % unused.getsockname()[1]\n"
+        "    with ReconnectingEventSource(client, 'GET', url) as source:\n"
+        "        list(source.iter_sse())\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True
+    )
+    with child:
+        line = child.stderr.readline()
+        child.kill()
+    assert "event='stream.dropped' url='http://127.0.0.1:" in line
+    assert "is the address right, and a server listening there?" in line
+    assert "goes_on='up to 9 more attempts" in line

@@ -9,7 +9,7 @@ from reconnecting_sse.core.loop import Raised, Renew, Stop
 from reconnecting_sse.core.reconnection import Failure
 from reconnecting_sse.subscription.orders import Orders
 from reconnecting_sse.subscription.queue import EventQueue
-from reconnecting_sse.subscription.readers import Readers
+from reconnecting_sse.subscription.readers import Cleaner, Reader, Readers
 from reconnecting_sse.transports.abort import AbortSignal
 
 CUT = Failure(StreamInterrupted("cut"))
@@ -18,34 +18,43 @@ CUT = Failure(StreamInterrupted("cut"))
 
 
 def test_one_reader_at_a_time():
-    readers = Readers()
-    readers.enter("one")
+    readers, one, another = Readers(), Reader(), Reader()
+    assert readers.enter(one)
     with pytest.raises(RuntimeError, match="read already"):
-        readers.enter("another")
-    readers.leave()
-    readers.enter("another")
-    assert readers.is_one_in
+        readers.enter(another)
+    readers.leave(another, None)
+    assert readers.current is one
+    readers.leave(one, None)
+    assert readers.enter(another)
+    assert readers.current is another
 
 
-def test_a_reader_whom_a_signal_took_away_may_come_again():
-    readers = Readers()
-    readers.enter("one")
-    readers.enter("one")
-    readers.leave()
-    assert not readers.is_one_in
+def test_who_cleans_up_is_let_in_only_while_nobody_reads():
+    readers, one, cleaner, another = Readers(), Reader(), Cleaner(), Cleaner()
+    assert readers.admits(cleaner)
+    assert not readers.enter(one)
+    assert not readers.admits(another)
+    for left in (one, another, cleaner):
+        readers.leave(left, None)
+    assert readers.current is None
+    assert readers.enter(one)
+    assert not readers.admits(cleaner)
+    assert readers.current is one
 
 
 # ------------------------------------------------------------------ the queue
 
 
-def test_what_is_put_back_comes_next_and_what_is_left_is_withheld():
+def test_what_is_left_and_what_is_in_hand_are_withheld():
     queue = EventQueue()
     queue.pending = iter("abc")
-    assert next(queue.pending) == "a"
-    queue.put_back("a")
+    queue.in_hand = next(queue.pending)
     assert queue.withheld == 3
-    assert list(queue.pending) == ["a", "b", "c"]
-    assert queue.withheld == 0
+    queue.discard()
+    assert (queue.in_hand, queue.withheld) == ("a", 3)
+    queue.withdraw()
+    queue.withdraw()
+    assert (queue.in_hand, queue.withheld) == (None, 3)
 
 
 def test_what_is_discarded_stays_withheld():

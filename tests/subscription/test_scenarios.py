@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ssl
+from dataclasses import replace
 
 import httpxr
 import pytest
@@ -20,7 +21,9 @@ from reconnecting_sse import (
     StreamInterrupted,
     UnexpectedContentType,
     UnexpectedStatus,
+    resume_with_query,
 )
+from reconnecting_sse.transports.http1.faults import MalformedError
 from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
 
 
@@ -32,6 +35,8 @@ def scene(monkeypatch):
 A = b"id: 1\ndata: a\n\n"
 B = b"id: 2\ndata: b\n\n"
 C = b"id: 3\ndata: c\n\n"
+
+AGAIN = (lambda *_: False,) * 2
 
 
 def refused():
@@ -166,6 +171,49 @@ def test_an_id_that_no_header_can_carry_is_left_out_with_one_warning(scene):
     assert played.trace.events == ["a", "a"]
 
 
+LONG = "x" * 8000
+
+
+def test_an_id_too_long_to_be_sent_is_left_out_with_one_warning(scene):
+    gaps = []
+    long = f"id: {LONG}\ndata: a\n\n".encode()
+    script = [stream(long), refused(), stream(B), Reply(204)]
+    played = scene.play(script, on_gap=gaps.append)
+    assert played.trace.cursors == [None, None, None, "2"]
+    assert played.trace.events == ["a", "b"]
+    assert played.trace.logged.count("stream.gap") == 1
+    assert "too long to be sent: it makes 8015 bytes" in gaps[0].reason
+    assert gaps[0].asked_for == LONG
+
+
+def test_the_callers_own_id_may_be_too_long_as_well(scene):
+    played = scene.play([stream(A), Reply(204)], last_event_id=LONG)
+    assert played.trace.cursors == [None, "1"]
+    assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_the_standard_policy_sends_an_id_of_any_length(scene):
+    script = [stream(f"id: {LONG}\ndata: a\n\n".encode()), Reply(204)]
+    played = scene.play(script, policy=ReconnectPolicy.standard())
+    assert played.trace.cursors == [None, LONG]
+    assert "stream.gap" not in played.trace.logged
+
+
+def test_an_id_too_long_for_the_query_it_is_resumed_by_is_left_out(scene):
+    stream_of = stream("id: {}\ndata: a\n\n".format("/" * 3000).encode())
+    by_query = resume_with_query("after")
+    played = scene.play([stream_of, Reply(204)], prepare=by_query)
+    assert played.trace.cursors == [None, None]
+    assert [line[2] for line in played.trace.of("request")] == ["/stream"] * 2
+    assert played.trace.logged.count("stream.gap") == 1
+
+
+def test_an_id_too_long_to_be_sent_makes_no_post_resumable(scene):
+    body = f"id: {LONG}\ndata: a\n\n".encode()
+    played = scene.play([stream(body, reset()), stream(A)], method="POST")
+    assert isinstance(played.error, StreamInterrupted)
+
+
 def test_a_tab_in_an_id_travels(scene):
     played = scene.play([stream(b"id: a\tb\ndata: x\n\n"), Reply(204)])
     assert played.trace.cursors == [None, "a\tb"]
@@ -279,6 +327,29 @@ def test_failed_attempts_are_tried_again(scene, error):
     assert played.source.stats.reconnects["ConnectionFailed"] == 2
 
 
+def malformed():
+    error = httpxr.RemoteProtocolError("odd")
+    error.__cause__ = MalformedError("its header 'X Y' has a malformed name")
+    return error
+
+
+def test_a_malformed_answer_is_raised_the_second_time_running(scene):
+    played = scene.play([malformed(), refused(), malformed(), malformed()])
+    assert type(played.error) is ConnectionFailed
+    assert played.error.attempts == 4
+    assert len(played.trace.of("request")) == 4
+
+
+def test_a_malformed_answer_is_tried_again_once_a_stream_was_open(scene):
+    script = [stream(A), *[malformed() for _ in range(11)], stream(B), Reply(204)]
+    assert scene.play(script).trace.events == ["a", "b"]
+
+
+def test_a_retry_strategy_decides_about_malformed_answers_too(scene):
+    script = [*[malformed() for _ in range(4)], stream(A), Reply(204)]
+    assert scene.play(script, retry=tenacity.retry_always).trace.events == ["a"]
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -346,6 +417,52 @@ def test_a_clean_end_may_finish(scene):
 def test_a_cut_is_no_clean_end_even_where_that_would_finish(scene):
     played = scene.play([stream(A, reset()), stream(B)], on_end="finish")
     assert played.trace.events == ["a", "b"]
+
+
+def is_b(event):
+    return event.data == "b"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "POST"},
+        {"method": "patch"},
+        {"method": "POST", "resend": True},
+        {"method": "POST", "retry": tenacity.retry_never},
+        {"method": "POST", "retry": tenacity.retry_always},  # it may not be sent again
+        {"prepare": lambda request, _: replace(request, method="POST")},
+    ],
+)
+def test_a_post_that_ends_before_until_was_met_is_not_whole(scene, options):
+    body = b"data: a\n\n"
+    played = scene.play([stream(body)], *AGAIN, until=is_b, **options)
+    assert isinstance(played.error, StreamEnded)
+    assert "before until= accepted an event; if" in str(played.error)
+    assert 'on_end="finish"' in str(played.error)
+    assert (played.error.url, played.error.attempts) == ("http://feed.test/stream", 1)
+    assert played.trace.events == ["a"]
+    assert played.trace.lines[-1] == ("ended",)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "POST", "on_end": "finish"},
+        {"method": "GET", "on_end": "finish"},
+        {"method": "GET", "retry": tenacity.retry_never},
+        {"method": "POST", "until": None},
+        {"method": "POST", "until": lambda event: event.data == "a"},
+    ],
+)
+def test_a_clean_end_is_the_end_where_the_caller_says_so(scene, options):
+    played = scene.play([stream(b"data: a\n\n")], **{"until": is_b, **options})
+    assert played.error is None
+    assert played.trace.events == ["a"]
+
+
+def test_a_204_is_the_end_whatever_is_awaited(scene):
+    assert scene.play([Reply(204)], method="POST", until=is_b).error is None
 
 
 # ---------------------------------------------------------------- POST and PATCH
@@ -444,13 +561,49 @@ def test_a_moved_id_is_progress(scene):
     assert scene.play([*ids, Reply(204)]).trace.waits == [0.5] * 4
 
 
-def test_an_event_and_five_seconds_are_progress(scene):
-    productive = stream(b"data: x\n\n", Lasts(5))
+def test_five_seconds_are_progress_with_or_without_an_event(scene):
     short = stream(b"data: x\n\n", Lasts(4.9))
-    silent = stream(Lasts(59))
-    patient = stream(Lasts(60))
-    played = scene.play([short, productive, short, silent, patient, Reply(204)])
-    assert played.trace.waits == [0.5, 0.5, 1, 2, 0.5]
+    silent = stream(Lasts(5))
+    cut = stream(Lasts(5), reset())
+    played = scene.play([short, short, silent, short, short, cut, Reply(204)])
+    assert played.trace.waits == [0.5, 1, 0.5, 1, 2, 0.5]
+
+
+@pytest.mark.parametrize("seconds", [15, 30, 55])
+def test_a_quiet_feed_that_a_proxy_cuts_is_away_for_a_second_each_time(scene, seconds):
+    quiet = stream(b": beat\n\n", Lasts(seconds))
+    assert scene.play([*[quiet] * 6, Reply(204)]).trace.waits == [0.5] * 6
+
+
+def test_a_connection_that_lasted_less_than_the_servers_retry_is_no_progress(scene):
+    def lasting(seconds):
+        return stream(b"retry: 8000\n", Lasts(seconds))
+
+    played = scene.play([lasting(7.9), lasting(7.9), lasting(8), Reply(204)])
+    assert played.trace.waits == [8, 16, 8]
+
+
+def test_a_feed_that_is_polled_at_the_pace_it_asks_for_makes_progress(scene):
+    one_a_response = stream(b"retry: 200\ndata: x\n\n")
+    played = scene.play([*[one_a_response] * 9, Reply(204)])
+    assert played.trace.waits == [0.2] * 9
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        stream(b"retry: 200\n: no event\n\n"),  # no event
+        stream(b"retry: 200\ndata: x\n\n", reset()),  # no clean end
+    ],
+)
+def test_a_pace_asked_for_is_no_progress_by_itself(scene, answer):
+    played = scene.play([answer, answer, answer, Reply(204)])
+    assert played.trace.waits == [0.2, 0.4, 0.8]
+
+
+def test_an_event_and_a_clean_end_without_a_retry_are_no_progress(scene):
+    answer = stream(b"data: x\n\n")
+    assert scene.play([*[answer] * 3, Reply(204)]).trace.waits == [0.5, 1, 2]
 
 
 def test_the_servers_retry_is_never_undercut_and_stays(scene):
@@ -591,9 +744,6 @@ def test_the_standard_policy_never_gives_up_on_a_network(scene):
 
 
 # ---------------------------------------------------------------- interruptions
-
-
-AGAIN = (lambda *_: False,) * 2
 
 
 def test_an_exception_from_outside_drops_the_stream_and_is_no_clean_end(scene):

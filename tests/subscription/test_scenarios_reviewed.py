@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import httpxr
 import pytest
+import tenacity
 
 from reconnecting_sse import (
     ConnectionFailed,
@@ -27,13 +28,14 @@ def scene(monkeypatch):
     return Scene(monkeypatch)
 
 
-def test_a_comment_that_raises_moves_no_cursor(scene):
+def test_a_comment_that_raises_leaves_the_cursor_at_the_event_before_it(scene):
     def hear(_text):
         raise KeyError("mine")
 
-    played = scene.play([stream(A + b": boom\n\n")], on_comment=hear)
+    played = scene.play([stream(A + b": boom\n\n" + B)], on_comment=hear)
     assert isinstance(played.error, KeyError)
-    assert played.source.last_event_id == ""
+    assert played.trace.events == ["a"]
+    assert played.source.last_event_id == "1"
 
 
 def test_closing_while_a_chunk_is_decoded_discards_it(monkeypatch):
@@ -93,6 +95,47 @@ def test_an_id_of_blanks_only_cannot_travel(scene):
     played = scene.play([stream(b"id:   \ndata: x\n\n"), Reply(204)])
     assert played.trace.cursors == [None, None]
     assert played.trace.logged.count("stream.gap") == 1
+    (reason,) = [line[2] for line in played.trace.of("log") if line[1] == "stream.gap"]
+    assert reason == "the last event ID is nothing but blanks: no header can carry it"
+
+
+LONG = "é" * 1000  # 2000 bytes
+LONG_BLOCK = f"id: {LONG}\ndata: x\n\n".encode()
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 431])
+def test_a_refusal_right_after_a_long_id_says_that_it_may_be_that(scene, status):
+    for script, given in (
+        ([stream(LONG_BLOCK), Reply(status)], None),
+        ([Reply(status)], LONG),
+    ):
+        played = scene.play(script, last_event_id=given)
+        assert "Last-Event-ID of 2000 bytes may be too long" in str(played.error)
+
+
+@pytest.mark.parametrize(("status", "given"), [(400, "7" * 100), (404, LONG)])
+def test_no_other_refusal_does(scene, status, given):
+    played = scene.play([Reply(status)], last_event_id=given)
+    assert "too long" not in str(played.error)
+
+
+@pytest.mark.parametrize(
+    "kind", [httpxr.ReadError, httpxr.RemoteProtocolError, httpxr.WriteError]
+)
+def test_a_connection_closed_right_after_a_long_id_says_so_too(scene, kind):
+    once = tenacity.stop_after_attempt(1)
+    script = [kind("closed")]
+    played = scene.play(script, last_event_id=LONG, stop=once)
+    assert "(the Last-Event-ID of 2000 bytes may be too long" in str(played.error)
+    played = scene.play(script, last_event_id="7", stop=once)
+    assert "too long" not in str(played.error)
+
+
+def test_a_connection_that_could_not_be_made_knows_nothing_of_the_id(scene):
+    once = tenacity.stop_after_attempt(1)
+    refused = [httpxr.ConnectError("refused")]
+    played = scene.play(refused, last_event_id=LONG, stop=once)
+    assert "too long" not in str(played.error)
 
 
 def test_a_body_that_httpxr_has_decoded_is_an_event_stream():

@@ -29,6 +29,7 @@ face, url = sys.argv[1:]
 source = new_source(face, url, logger=Said(), wait=wait_fixed(60))
 
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 10  # the machine may be busy
     async for event in source.aiter_sse():
         pass
 
@@ -128,6 +129,7 @@ async def interrupted(source, wanted):
         await reading
 
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 10  # the machine may be busy
     await first(opened)
     async for event in closed.aiter_sse():
         closed.close()

@@ -283,6 +283,23 @@ def test_our_transports_answer_from_routes(respx_mock, get):
     assert (called.headers["last-event-id"], called.content) == ("7", b"q")
 
 
+@pytest.mark.parametrize("is_compressed", [False, True])
+@respx.mock(using="reconnecting_sse")
+def test_ordinary_requests_are_answered_whole(respx_mock, is_compressed):
+    content, headers = b'{"a": 1}', {"Content-Type": "application/json"}
+    if is_compressed:
+        content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
+    respx_mock.get(URL).respond(200, headers=headers, content=content)
+    with httpxr.Client(transport=StreamingTransport(), trust_env=False) as client:
+        assert client.get(URL).json() == {"a": 1}
+
+    async def ask():
+        client = httpxr.AsyncClient(transport=AsyncStreamingTransport())
+        return (await client.get(URL)).json()
+
+    assert asyncio.run(ask()) == {"a": 1}
+
+
 @pytest.mark.parametrize("get", GETS)
 def test_our_transports_raise_what_routes_raise(get):
     with respx.mock(using=RespxMocker.name) as router:

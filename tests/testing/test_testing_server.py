@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
 
 import pytest
+import tenacity
 
+from reconnecting_sse import ReconnectPolicy
 from reconnecting_sse.testing import (
     Answer,
     Close,
@@ -19,6 +23,7 @@ from reconnecting_sse.testing import (
 from reconnecting_sse.testing import server as server_module
 from reconnecting_sse.testing.listener import Listener
 from tests.asking import LIMIT, address, answered, asking
+from tests.connection_harness import FACES, data_of, new_source, reader_for
 
 # ---------------------------------------------------------------- what was asked
 
@@ -79,15 +84,55 @@ def test_requests_can_be_waited_for():
             server.wait_for_requests(2, timeout=0.01)
 
 
-def test_a_request_beyond_the_script_is_unexpected_and_gets_a_silent_stream():
-    with ScriptedServer([Answer(status=204)]) as server:
-        with asking(server) as response:
-            assert response.status == 204
-        with asking(server) as response:
-            assert response.headers["Content-Type"] == "text/event-stream"
+def test_a_request_beyond_the_script_fails_the_test_with_the_request():
+    def test():
+        with ScriptedServer([Answer(status=204)]) as server:
+            for last_event_id in ("6", "7"):
+                headers = {"Last-Event-ID": last_event_id}
+                with asking(server, target="/feed", headers=headers) as response:
+                    assert response.status == 204
             expected, unexpected = server.requests
             assert (expected.unexpected, unexpected.unexpected) == (False, True)
-        assert unexpected.closed_by_client.wait(LIMIT)
+
+    words = "GET /feed, with Last-Event-ID '7', came as request 2, and the script has"
+    with pytest.raises(AssertionError, match=words):
+        test()
+
+
+POLICIES = {
+    "default": {},
+    "unexpected": {"policy": ReconnectPolicy(unexpected="retry")},
+    "standard": {"policy": ReconnectPolicy.standard()},
+    "always": {"retry": tenacity.retry_always, "wait": tenacity.wait_none()},
+}
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_it_ends_a_subscription_at_once_whatever_the_policy(face, policy):
+    def test():
+        with (
+            ScriptedServer([Answer(body="retry: 100\nid: 1\ndata: a\n\n")]) as server,
+            reader_for(face) as reader,
+        ):
+            source = new_source(face, server.url, **POLICIES[policy])
+            assert data_of(reader.take(source)) == ["a"]
+
+    with pytest.raises(AssertionError, match="GET /, with Last-Event-ID '1', came"):
+        test()
+
+
+def test_what_the_test_itself_raises_is_told_of_it():
+    def test():
+        with ScriptedServer() as server:
+            with asking(server) as response:
+                assert response.status == 204
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        test()
+    (note,) = caught.value.__notes__
+    assert "GET / came as request 1" in note
 
 
 def test_there_are_two_origins_and_headers_can_name_them():
@@ -267,3 +312,18 @@ def test_a_listener_that_is_closed_stays_closed():
         again()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", listener.port))
+
+
+def test_it_compares_no_bytes_with_text():
+    program = (
+        "from reconnecting_sse.testing import Answer, ScriptedServer\n"
+        "from urllib.request import urlopen\n"
+        "answer = Answer(body=['data: a', b'data', b'', ''])\n"
+        "with ScriptedServer([answer]) as server:\n"
+        "    print(urlopen(server.url).read().count(b'data'))\n"
+    )
+    command = [sys.executable, "-bb", "-W", "error", "-c", program]
+    ran = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=LIMIT
+    )
+    assert (ran.stdout, ran.stderr) == ("2\n", "")

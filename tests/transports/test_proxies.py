@@ -470,6 +470,9 @@ def test_the_connect_timeout_covers_each_step_through_a_proxy(wire, kind):
         assert server.closed.wait(STOP_WITHIN)
         server.failures.clear()
     assert f"the proxy 127.0.0.1:{server.port}" in text
+    is_tls = kind.startswith("tls ")
+    assert ("its TLS handshake was not done within 0.15 s" in text) is is_tls
+    assert ("the proxy is connected, but opened no way" in text) is not is_tls
 
 
 def test_a_proxy_that_never_accepts_runs_into_the_connect_timeout(wire):
@@ -481,7 +484,7 @@ def test_a_proxy_that_never_accepts_runs_into_the_connect_timeout(wire):
             httpxr.ConnectTimeout,
             timeout={"connect": 0.1},
         )
-    assert f"the proxy {host}:{port}" in text
+    assert f"the proxy {host}:{port} could not be connected to within" in text
 
 
 @pytest.mark.parametrize("is_over_tls", [False, True])
@@ -620,6 +623,8 @@ def test_no_credential_is_shown():
         ("socks4://user:hush@h", "not socks4://"),
         ("http://", "is invalid|no host"),
         ("http://user:hush@", "is invalid|no host"),
+        ("http://user:hush@no host", "is invalid.*no host has"),
+        ("socks5://user:hush@h:0", "is invalid.*port 0"),
         ("http://user:hush@h:port", "invalid"),
         (httpxr.Proxy("http://h", headers={"X-A": "hush\r\nB: c"}), "X-A|x-a"),
         ("socks5://user:" + "hush" * 100 + "@h", "255"),

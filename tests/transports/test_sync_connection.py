@@ -35,6 +35,13 @@ from tests.raw_wire import (
 # What goes wrong before
 
 
+def test_a_platform_without_unix_domain_sockets_connects_all_the_same(monkeypatch):
+    with Server(answering(CHUNKED, framed(EVENT))) as server:
+        monkeypatch.delattr(socket, "AF_UNIX")
+        with asked(server.url) as response:
+            assert response.stream.read() == EVENT
+
+
 def test_a_refused_connection_says_where():
     port = unused_port()
     with pytest.raises(httpxr.ConnectError, match=f"127.0.0.1:{port}") as caught:
@@ -80,17 +87,6 @@ def test_a_connection_that_is_never_accepted_times_out():
     ):
         ask(f"http://{host}:{port}/", timeout={"connect": 0.1})
     assert isinstance(caught.value.__cause__, TimeoutError)
-
-
-def test_the_next_address_is_tried_within_the_same_time(monkeypatch):
-    script = answering(CHUNKED + framed(EVENT) + LAST)
-    with Server(script) as server, black_hole() as hole:
-        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
-        dead = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", unused_port()))
-        addresses = [(*kind, hole), dead, (*kind, ("127.0.0.1", server.port))]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **keywords: addresses)
-        with asked(server.url, timeout={"connect": 0.6}) as response:
-            assert response.stream.read() == EVENT
 
 
 def test_the_connect_timeout_covers_all_addresses_together(monkeypatch):

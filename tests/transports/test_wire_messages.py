@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
 import re
@@ -26,10 +27,12 @@ from tests.raw_wire import (
     Peer,
     Server,
     answering,
+    authority,
     black_hole,
     ending,
     framed,
     tls_context,
+    trusting_context,
     unused_port,
 )
 from tests.wires import WIRES
@@ -43,10 +46,13 @@ CONNECT_TIMEOUT = (
     " is it reachable from here, or does it need longer?"
 )
 TLS = "HOST: TLS failed (…); does it speak TLS on this port?"
-CERTIFICATE = (
-    "HOST: its certificate was rejected (…);"
-    " trust its authority with verify=, or correct the host name"
+TLS_TIMEOUT = (
+    "HOST is connected, but its TLS handshake was not done within 0.1 s;"
+    " does it speak TLS on this port?"
 )
+REJECTED = "HOST: its certificate was rejected (…); "
+TRUST_IT = REJECTED + "trust its authority with verify=, or correct the host name"
+RENEW_IT = REJECTED + "it has to be renewed there, unless the clock here is wrong"
 RESET = (
     "HOST broke off the connection instead of answering (…);"
     " is the server, or a proxy before it, restarting?"
@@ -56,6 +62,11 @@ REQUEST = (
     " does it accept a request of this size?"
 )
 SILENCE = "HOST sent nothing for 0.1 s; does it send comments more often than that?"
+HELD_BACK = (
+    "HOST sent nothing for 0.1 s of a KIND stream:"
+    " a server that compresses without flushing holds events back;"
+    " ask for Accept-Encoding: identity, or have it flush"
+)
 NOT_HTTP = (
     "HOST did not answer as HTTP/1.1 should (…);"
     " is it an HTTP server, and are its headers of a reasonable size?"
@@ -68,6 +79,10 @@ TLS_ANSWER = "HOST answered in TLS, not in HTTP; does it want https?"
 HEADERS_TIMEOUT = (
     "HOST sent no complete response headers within 0.1 s;"
     " does it answer before its first event?"
+)
+HEADERS_HELD_BACK = (
+    f"{HEADERS_TIMEOUT} A server that compresses without flushing holds even these"
+    " back: ask for Accept-Encoding: identity"
 )
 FRAMING = (
     "HOST ended the body before its end, or broke its framing; connect again to go on"
@@ -92,10 +107,10 @@ def wire(request):
     return WIRES[request.param]
 
 
-def failure(wire, url, **keywords):
+def failure(wire, url, *, verify=True, **keywords):
     """The error's class, and its words with no address and no details."""
     with pytest.raises(httpxr.TransportError) as caught:
-        wire.fetch(url, wire.transport(), **keywords)
+        wire.fetch(url, wire.transport(verify=verify), **keywords)
     assert caught.value.__cause__ is not None
     told = re.sub(r"\(.*\)", "(…)", str(caught.value))
     return type(caught.value), re.sub(r"127\.0\.0\.1:\d+", "HOST", told)
@@ -173,11 +188,70 @@ def test_tls_that_is_broken_off(wire):
     assert failure_of(leaving, wire, tls=True) == told
 
 
+def half_a_hello(peer):
+    peer.received()
+    peer.send(b"\x16\x03\x03\x00\x7a\x02")
+    peer.sees_the_end()
+
+
+@pytest.mark.parametrize("script", [Peer.sees_the_end, half_a_hello])
+def test_a_tls_hello_that_is_never_answered(wire, script):
+    told = failure_of(script, wire, tls=True, timeout={"connect": 0.1})
+    assert told == (httpxr.ConnectTimeout, TLS_TIMEOUT)
+
+
+def test_a_name_that_is_resolved_too_late(wire, monkeypatch):
+    def slow(*args, flags=0, **keywords):
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "a name, no address")
+        threading.Event().wait(0.3)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 9))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with pytest.raises(httpxr.ConnectTimeout) as caught:
+        wire.fetch("http://slow.invalid/", wire.transport(), timeout={"connect": 0.1})
+    assert str(caught.value) == (
+        "slow.invalid:80: its name was not resolved within 0.1 s;"
+        " does the resolver of this machine answer?"
+    )
+
+
 def test_a_certificate_of_an_unknown_authority(wire):
     assert failure_of(lambda peer: None, wire, context=tls_context()) == (
         httpxr.ConnectError,
-        CERTIFICATE,
+        TRUST_IT,
     )
+
+
+YEAR = dt.timedelta(days=365)
+
+
+@pytest.mark.parametrize(
+    ("name", "life", "words"),
+    [
+        ("127.0.0.1", (-2 * YEAR, -YEAR), RENEW_IT),
+        ("127.0.0.1", (YEAR, 2 * YEAR), RENEW_IT),
+        ("localhost", (-YEAR, YEAR), REJECTED + "correct the host name"),
+    ],
+    ids=["expired", "not yet valid", "another name"],
+)
+def test_a_certificate_is_to_be_trusted_only_if_that_is_what_it_lacks(
+    wire, name, life, words
+):
+    now = dt.datetime.now(dt.UTC)
+    before, after = (now + span for span in life)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(name, not_before=before, not_after=after).configure_cert(
+        context
+    )
+    verify = trusting_context()
+    told = failure_of(lambda peer: None, wire, context=context, verify=verify)
+    assert told == (httpxr.ConnectError, words)
+
+
+def test_a_certificate_with_another_flaw_is_not_to_be_trusted_either():
+    revoked = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    assert str(mapped(revoked, Stage.CONNECTING)).endswith("; it needs another one")
 
 
 # From there to the end of the response's headers
@@ -210,8 +284,15 @@ def test_the_answer_is_not_quoted(wire):
 
 
 def test_no_headers_in_time(wire):
-    told = failure_of(answering(), wire, timeout={"headers": 0.1})
+    own = {"Accept-Encoding": "identity;q=1, none"}
+    told = failure_of(answering(), wire, timeout={"headers": 0.1}, headers=own)
     assert told == (httpxr.ReadTimeout, HEADERS_TIMEOUT)
+
+
+@pytest.mark.parametrize("own", [{}, {"accept-ENCODING": "gzip;q=0.5"}])
+def test_no_headers_in_time_of_what_may_be_compressed(wire, own):
+    told = failure_of(answering(), wire, timeout={"headers": 0.1}, headers=own)
+    assert told == (httpxr.ReadTimeout, HEADERS_HELD_BACK)
 
 
 def test_a_request_that_is_not_taken_in_time(wire):
@@ -228,7 +309,7 @@ def test_a_request_that_is_not_taken_in_time(wire):
             gate.set()
     finally:
         gate.set()
-    assert told == (httpxr.ReadTimeout, HEADERS_TIMEOUT)
+    assert told == (httpxr.ReadTimeout, HEADERS_HELD_BACK)
 
 
 def test_whole_seconds_are_told_as_such(wire):
@@ -262,6 +343,30 @@ def test_silence_within_the_body(wire):
         httpxr.ReadTimeout,
         SILENCE,
     )
+
+
+@pytest.mark.parametrize(
+    ("coding", "kind"),
+    [
+        (b"gzip", "gzip"),
+        (b"X-gzip", "x-gzip"),
+        (b"deflate", "deflate"),
+        (b"br", "br"),
+        (b"none, zstd", "zstd"),
+        (b"gzip, br", "gzip, br"),
+    ],
+)
+def test_silence_of_a_compressed_body_says_why_that_may_be(wire, coding, kind):
+    script = answering(OK + b"Content-Encoding: %b\r\n\r\n" % coding)
+    told = failure_of(script, wire, timeout={"read": 0.1})
+    assert told == (httpxr.ReadTimeout, HELD_BACK.replace("KIND", kind))
+
+
+@pytest.mark.parametrize("coding", [b"none", b"identity", b"compress"])
+def test_silence_of_what_is_read_as_it_comes_is_only_that(wire, coding):
+    script = answering(OK + b"Content-Encoding: %b\r\n\r\n" % coding)
+    told = failure_of(script, wire, timeout={"read": 0.1})
+    assert told == (httpxr.ReadTimeout, SILENCE)
 
 
 @pytest.mark.parametrize("rest", [b"", b"5\r\nhal", b"zz\r\n"])

@@ -1,11 +1,12 @@
-"""The public names as users write them. Never run: mypy and its readers check it."""
+"""The public names as users write them. Never run: mypy and pyright check it."""
+# pyright: strict
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, assert_never, assert_type
 
 import httpxr
 from tenacity import (
@@ -23,6 +24,7 @@ from reconnecting_sse import (
     ConnectionFailed,
     EventSource,
     EventStreamDecoder,
+    Lifecycle,
     ReconnectingEventSource,
     ReconnectionExhausted,
     ReconnectPolicy,
@@ -37,6 +39,7 @@ from reconnecting_sse import (
     UnexpectedStatus,
     aconnect_sse,
     connect_sse,
+    lifecycle,
 )
 from reconnecting_sse.testing import (
     Answer,
@@ -61,6 +64,8 @@ def subscribes() -> None:
             assert_type(event, ServerSentEvent)
             assert_type(event.event, str)
             assert_type(event.data, str)
+        for event in source:
+            assert_type(event, ServerSentEvent)
         for document in source.iter_json():
             assert_type(document, Any)
 
@@ -73,6 +78,8 @@ async def subscribes_with_asyncio() -> None:
         assert_type(source, ReconnectingEventSource)
         assert_type(source.aiter_sse(), AsyncIterator[ServerSentEvent])
         async for event in source.aiter_sse():
+            assert_type(event, ServerSentEvent)
+        async for event in source:
             assert_type(event, ServerSentEvent)
         async for document in source.aiter_json():
             assert_type(document, Any)
@@ -90,6 +97,22 @@ def is_seen(source: ReconnectingEventSource) -> None:
     source.close()
 
 
+def watches(fact: Lifecycle) -> str:
+    assert_type(fact.name, str)
+    assert_type(fact.url, str)
+    match fact:
+        case lifecycle.Connecting() | lifecycle.Opened() | lifecycle.Waiting():
+            return fact.level
+        case lifecycle.Dropped(cause=cause):
+            return cause
+        case lifecycle.Recovered(last_event_id=cursor):
+            return cursor
+        case lifecycle.Gap() | lifecycle.Closed():
+            return fact.reason
+        case _:
+            assert_never(fact)
+
+
 def asks(client: httpxr.Client) -> None:
     ReconnectingEventSource(
         client,
@@ -101,6 +124,8 @@ def asks(client: httpxr.Client) -> None:
         cookies={"session": "1"},
         auth=("user", "password"),
         follow_redirects=False,
+        compress=True,
+        content_types=["text/event-stream", "text/plain"],
         last_event_id="41",
         until=lambda event: event.data == "[DONE]",
         on_end="reconnect",
@@ -155,14 +180,14 @@ def connects_once(client: httpxr.Client) -> None:
     with connect_sse(client, "POST", URL, json={}, timeout=5.0) as source:
         assert_type(source, EventSource)
         assert_type(source.response, httpxr.Response)
-        for event in source.iter_sse():
+        for event in source:
             assert_type(event, ServerSentEvent)
 
 
 async def connects_once_with_asyncio(client: httpxr.AsyncClient) -> None:
     async with aconnect_sse(client, "GET", URL) as source:
         assert_type(source, EventSource)
-        async for event in source.aiter_sse():
+        async for event in source:
             assert_type(event, ServerSentEvent)
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import httpxr
 
-from reconnecting_sse.core.errors import redacted
+from reconnecting_sse.cli.connecting import ConnectTo
+from reconnecting_sse.core.errors import WITHOUT_AUTHORITY, redacted
 from reconnecting_sse.core.headers import has_control, is_token
+from reconnecting_sse.transports.host import flaw_of, other_name, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +46,12 @@ def url(text: str) -> str:
     scheme, mark, rest = text.partition("://")
     if not mark and _ONLY_A_SCHEME.match(text):
         raise click.BadParameter("it is no URL; write it as https://host/path")
+    if WITHOUT_AUTHORITY.match(text):
+        shown = redacted(text)
+        raise click.BadParameter(f"the scheme of {shown} is not http or https")
     if not mark:
         # No credential is repeated, should there be one in it.
-        shown = redacted(f"https://{text}")
+        shown = "https://… instead" if "@" in text else redacted(f"https://{text}")
         raise click.BadParameter(f"the scheme is missing; write {shown}, or http://")
     if scheme.lower() not in ("http", "https"):
         raise click.BadParameter("its scheme is not http or https")
@@ -55,9 +60,18 @@ def url(text: str) -> str:
     if has_control(text) or " " in text:
         raise click.BadParameter("there is a blank or a control character in it")
     try:
-        httpxr.URL(text)
+        found = parsed(text)
     except httpxr.InvalidURL as error:
-        raise click.BadParameter(f"{redacted(text)} is no URL: {error}") from error
+        # What its parser says quotes the URL, and where a password ends is unknown.
+        raise click.BadParameter(
+            "it is no URL (and is not shown): is its port a number up to 65535, and is"
+            " each of / ? # [ ] @ in a password percent-encoded?"
+            f"{other_name(error)}"
+        ) from None
+    if not found.host:
+        raise click.BadParameter("no host is named; write it as https://host/path")
+    if flaw := flaw_of(found):
+        raise click.BadParameter(flaw)
     return text
 
 
@@ -72,6 +86,14 @@ def header(text: str) -> tuple[str, str]:
     if has_control(value):
         raise click.BadParameter(f"the value of {name} has a control character")
     return name, value.strip()
+
+
+def connect_to(text: str) -> ConnectTo:
+    """A rule of ``--connect-to``."""
+    try:
+        return ConnectTo.of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def method(text: str) -> str:

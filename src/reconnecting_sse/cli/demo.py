@@ -22,7 +22,7 @@ from reconnecting_sse import (
 )
 from reconnecting_sse.cli.ordeal import Ordeal
 from reconnecting_sse.cli.output import Output
-from reconnecting_sse.cli.report import counted, say
+from reconnecting_sse.cli.report import counted, line_logger, say
 from reconnecting_sse.cli.signals import INTERRUPTED
 from reconnecting_sse.cli.verdict import Verdict
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
@@ -44,7 +44,7 @@ class Run:
     """One run: what happened to it, and what it received."""
 
     def __init__(self, seed: int, output: Output, *, is_async: bool) -> None:
-        self.ordeal = Ordeal(seed, COUNT)
+        self.ordeal: Ordeal = Ordeal(seed, COUNT)
         self.received: list[ServerSentEvent] = []
         self._output = output
         self._is_async = is_async
@@ -92,7 +92,7 @@ class Run:
             connect_timeout=2.0,
             header_timeout=2.0,
             idle_timeout=1.0,
-            logger=structlog.wrap_logger(self, processors=[self._told]),
+            logger=line_logger(self.show, self._told),
         )
 
     @contextmanager
@@ -114,8 +114,6 @@ class Run:
     def show(self, line: str) -> None:
         """A line of the account, with the seconds since the beginning."""
         self._output.line(f"{time.monotonic() - self._began:7.2f} s  {line}")
-
-    debug = info = warning = show  # a logger, for structlog
 
     def _told(
         self, _logger: object, _method: str, facts: MutableMapping[str, Any]

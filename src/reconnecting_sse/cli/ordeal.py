@@ -38,7 +38,7 @@ class Ordeal:
         self._left: list[FaultKind] = [*FAULT_KINDS, *FAULT_KINDS]
         self._random.shuffle(self._left)
         self.happened: list[FaultKind | None] = []
-        self.deed = "the server did not see it"
+        self.deed: str = "the server did not see it"
 
     def __call__(self, request: RecordedRequest, answer: Answer) -> Step:
         """The step that this connection gets instead of ``answer``, or ``answer``."""

@@ -99,6 +99,13 @@ def commands() -> None:
     help="Silence after which the connection counts as lost; 0: never.",
 )
 @click.option(
+    "--connect-to",
+    metavar="HOST1:PORT1:HOST2:PORT2",
+    multiple=True,
+    callback=argument.checked(argument.connect_to),
+    help="Connect to HOST2:PORT2 instead of HOST1:PORT1; may be repeated.",
+)
+@click.option(
     "--cacert",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,36 @@ import click
 import structlog
 
 from reconnecting_sse.cli.events import escaped
+from reconnecting_sse.core.errors import MESSAGE_LIMIT, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from reconnecting_sse import StreamStats
 
     Facts = MutableMapping[str, Any]
+
+
+# What the library calls by a keyword that this program has an option for.
+_OPTIONS = {
+    "idle_timeout": "--idle-timeout",
+    "last_event_id": "--last-event-id",
+    "verify": "--cacert FILE",
+}
+_CLAUSES = re.compile(r"(; |, or )")
+_KEYWORD = re.compile(r"(?<![^\s(])([a-z_]+)=(?:\w+|\"\w*\")?")
+
+
+def in_options(text: str) -> str:
+    """The library's words, said of this program's options.
+
+    Advice that it has no option for is left out.
+    """
+    fact, *rest = _CLAUSES.split(text)
+    advice = zip(rest[::2], rest[1::2], strict=True)
+    kept = [a for a in advice if _OPTIONS.keys() >= set(_KEYWORD.findall(a[1]))]
+    told = fact + "".join(link + clause for link, clause in kept)
+    return _KEYWORD.sub(lambda keyword: _OPTIONS.get(keyword[1], keyword[0]), told)
 
 
 def say(text: str) -> None:
@@ -26,54 +50,68 @@ def say(text: str) -> None:
 
 
 class _Lines:
-    """What structlog writes to: each line is said."""
+    """What structlog writes to: each line is shown, whatever its level."""
 
-    def debug(self, line: str) -> None:
-        say(line)
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = show
 
-    info = warning = debug
+
+def line_logger(show: Callable[[str], None], *processors: Any) -> Any:
+    """A logger that shows what the processors make of a fact, if they make a line."""
+    return structlog.wrap_logger(_Lines(show), processors=processors)
 
 
 def attempts_only() -> Any:
     """A logger that says each failed attempt in one line, and when it was the last."""
-    return structlog.wrap_logger(_Lines(), processors=[AttemptLines()])
+    return line_logger(say, _with_options, AttemptLines())
 
 
 def everything() -> Any:
     """A logger that says all there is, for ``--verbose``."""
-    return structlog.wrap_logger(
-        _Lines(),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.processors.KeyValueRenderer(
-                key_order=["timestamp", "level", "event"]
-            ),
-        ],
+    return line_logger(
+        say,
+        _with_options,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        structlog.processors.KeyValueRenderer(
+            key_order=["timestamp", "level", "event"]
+        ),
     )
+
+
+def _with_options(_logger: object, _method: str, facts: Facts) -> Facts:
+    for name, value in facts.items():
+        if isinstance(value, str):
+            facts[name] = in_options(value)
+    return facts
 
 
 class AttemptLines:
     """A structlog processor: a failed attempt's two facts become one line."""
 
     def __init__(self) -> None:
-        self._failure = ""
+        self._failure = self._lost = ""
         self._last_event_id = ""
         self._was_open = False
 
-    def __call__(self, _logger: object, method: str, facts: Facts) -> str:
-        if method == "warning":
-            return _timed(f"warning: {facts['event']}: {facts['reason']}")
+    def __call__(self, _logger: object, _method: str, facts: Facts) -> str:
         match facts["event"]:
+            case "stream.gap":
+                return _timed(f"warning: {facts['event']}: {facts['reason']}")
             case "stream.connecting":
                 self._last_event_id = facts["last_event_id"]
             case "stream.dropped":
                 self._failure = facts.get("error", facts["cause"])
+                self._lost = _lost(facts)
             case "stream.waiting":
                 wait = f"next attempt in {facts['delay']:.1f} s"
-                return _timed(f"{self._failure} [{wait}]")
+                return _timed(
+                    f"{self._failure}{self._lost and f'; {self._lost}'} [{wait}]"
+                )
             case "stream.open":
                 return self._opened()
+            case "stream.closed" if facts["reason"] != "closed" and _lost(facts):
+                return _timed(_lost(facts))
         raise structlog.DropEvent
 
     def _opened(self) -> str:
@@ -81,8 +119,15 @@ class AttemptLines:
         again, self._was_open = " again" * self._was_open, True
         if not had_failed:
             raise structlog.DropEvent
-        where = f", after id={self._last_event_id}" * bool(self._last_event_id)
+        cursor = shortened(self._last_event_id)
+        where = f", after id={cursor}" * bool(cursor)
         return _timed(f"connected{again}{where}")
+
+
+def _lost(facts: Facts) -> str:
+    count = facts.get("unfinished_bytes", 0)
+    lost = counted(count, "byte")
+    return f"{lost} of an unfinished event discarded" if count else ""
 
 
 def _timed(text: str) -> str:
@@ -97,7 +142,7 @@ def summary(stats: StreamStats, last_event_id: str) -> str:
     return (
         f"{counted(stats.events, 'event')}, {counted(stats.connections, 'connection')},"
         f" {counted(drops, what)}{causes and f' ({causes})'},"
-        f" last event ID {last_event_id!r}"
+        f" last event ID {shortened(last_event_id, MESSAGE_LIMIT)!r}"
     )
 
 

@@ -33,8 +33,8 @@ class StoppedBySignal:
     """
 
     def __init__(self, close: Callable[[], object]) -> None:
-        self.status = 0
-        self.word = ""
+        self.status: int = 0
+        self.word: str = ""
         self._close = close
 
     def __enter__(self) -> Self:

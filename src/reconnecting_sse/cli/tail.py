@@ -19,11 +19,17 @@ from reconnecting_sse import (
 from reconnecting_sse.cli.events import as_json, as_text
 from reconnecting_sse.cli.output import Output, ReaderGoneError, discard
 from reconnecting_sse.cli.refusal import explanation
-from reconnecting_sse.cli.report import attempts_only, everything, say, summary
+from reconnecting_sse.cli.report import (
+    attempts_only,
+    everything,
+    in_options,
+    say,
+    summary,
+)
 from reconnecting_sse.cli.signals import StoppedBySignal
-from reconnecting_sse.cli.transport import EnvironmentTransport
+from reconnecting_sse.cli.transport import TailTransport
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
-from reconnecting_sse.exchange.environment import UnusableProxyError
+from reconnecting_sse.transports.ways.environment import UnusableProxyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse import StreamStats
+    from reconnecting_sse.cli.connecting import ConnectTo
 
 FAILED = 1
 
@@ -47,6 +54,7 @@ class TailOptions:
     as_json: bool
     max_events: int | None
     idle_timeout: float
+    connect_to: tuple[ConnectTo, ...]
     cacert: str | None
     insecure: bool
     verbose: bool
@@ -55,7 +63,7 @@ class TailOptions:
 def tail(options: TailOptions) -> int:
     """Print events until the end; the exit status."""
     output = Output()
-    transport = EnvironmentTransport(verify=_verify(options))
+    transport = TailTransport(_verify(options), options.connect_to)
     try:
         with (
             # The transport reads the environment; httpxr stumbles over what is in it.
@@ -64,7 +72,8 @@ def tail(options: TailOptions) -> int:
         ):
             return _follow(source, output, options)
     except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
-        say(f"error: {error}{_more(error, options)}")
+        message = in_options(str(error))
+        say(f"error: {message}{_more(error, message, options)}")
         return FAILED
 
 
@@ -98,7 +107,7 @@ def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSou
             logger=everything() if options.verbose else attempts_only(),
         )
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(in_options(str(error))) from error
 
 
 def _check_cursor(options: TailOptions) -> None:
@@ -149,14 +158,14 @@ def _print(
             break
 
 
-def _more(error: Exception, options: TailOptions) -> str:
+def _more(error: Exception, message: str, options: TailOptions) -> str:
     if isinstance(error, CertificateRejected):
-        return " (--insecure trusts anyone)"
+        return " (--insecure trusts anyone)" * ("--cacert" in message)
     if not isinstance(error, StreamError):
         return ""
     # A server may well repeat what it was sent, in any spelling.
     said = "" if _may_hold_secrets(options) else explanation(error)
-    end = "" if str(error).endswith((".", "?")) else "."
+    end = "" if message.endswith((".", "?")) else "."
     return f"{end} It said: {said}" if said else ""
 
 

@@ -1,26 +1,31 @@
-"""The way to a URL as curl goes it: through the proxy that the environment names."""
+"""The way to a URL as curl goes it: by the environment, and by ``--connect-to``."""
 
 from __future__ import annotations
 
-import ssl
-from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
 from reconnecting_sse import StreamingTransport
-from reconnecting_sse.exchange.environment import Substitutes, environment_proxy
-from reconnecting_sse.exchange.failures import cause_of
-from reconnecting_sse.exchange.urls import authority_of
+from reconnecting_sse.transports.ways.route import CONNECT_TO
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+
+    from reconnecting_sse.cli.connecting import ConnectTo
 
 
-class EnvironmentTransport(httpxr.BaseTransport):
-    """Asks the environment anew for each URL: a redirect may need another proxy."""
+class TailTransport(httpxr.BaseTransport):
+    """Has each request connect to where the first rule that is for it says."""
 
     is_live: ClassVar[bool] = True
 
-    def __init__(self, *, verify: bool | ssl.SSLContext) -> None:
-        self._ours = Substitutes(partial(StreamingTransport, verify=verify))
+    def __init__(
+        self, verify: bool | ssl.SSLContext, connect_to: Sequence[ConnectTo]
+    ) -> None:
+        self._ours = StreamingTransport(verify=verify, trust_env=True)
+        self._connect_to = connect_to
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request.
@@ -28,24 +33,8 @@ class EnvironmentTransport(httpxr.BaseTransport):
         Raises:
             UnusableProxyError: The environment names a proxy that is none.
         """
-        proxy = environment_proxy(request.url)
-        transport = self._ours.through(proxy)
-        try:
-            return transport.handle_request(request)
-        except httpxr.ConnectError as error:
-            rejected = cause_of(error, ssl.SSLCertVerificationError)
-            if rejected is None:
-                raise
-            words = _advice(request.url, rejected, is_proxied=proxy is not None)
-            raise httpxr.ConnectError(words) from rejected
-
-
-def _advice(
-    url: httpxr.URL, rejected: ssl.SSLCertVerificationError, *, is_proxied: bool
-) -> str:
-    """What the library says of its keywords, said of this program's options."""
-    where = authority_of(url) + ", or the proxy before it" * is_proxied
-    return (
-        f"{where}: its certificate was rejected ({rejected.verify_message}); trust its"
-        " authority with --cacert FILE, or correct the host name"
-    )
+        targets = [rule.target(request.url) for rule in self._connect_to]
+        # httpxr's stubs do not know the attribute.
+        extensions = cast("Any", request).extensions
+        extensions[CONNECT_TO] = next(filter(None, targets), None)
+        return self._ours.handle_request(request)

@@ -33,23 +33,29 @@ class Block:
         data: The value of each data line, with its LF.
         id: The last ID, or None.
         retry: The last valid ``retry``, or None.
-        comments: Those that nobody took yet.
+        asides: Comments, and the error of an event that is passed over, which nobody
+            took yet.
+        passes_over: Whether an event that is too large is passed over, and not raised.
     """
 
-    __slots__ = ("_event", "_is_heard", "_limit", "comments", "data", "id", "retry")
+    __slots__ = (
+        *("_event", "_is_passing", "_limit"),
+        *("asides", "data", "id", "passes_over", "retry"),
+    )
 
-    def __init__(self, max_event_bytes: float, *, is_heard: bool) -> None:
+    def __init__(self, max_event_bytes: float) -> None:
         self._limit = max_event_bytes
-        self._is_heard = is_heard
+        self.passes_over: bool = False
         # It grows in place: joining bytes anew for each chunk would be quadratic.
-        self.data = bytearray()
-        self.comments: list[str] = []
+        self.data: bytearray = bytearray()
+        self.asides: list[str | EventTooLarge] = []
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
         self.data.clear()
         self._event = b""
+        self._is_passing = False
         self.id: bytes | None = None
         self.retry: int | None = None
 
@@ -57,7 +63,7 @@ class Block:
     def is_begun(self) -> bool:
         """Whether a field has come that says something."""
         has_id_or_retry = self.id is not None or self.retry is not None
-        return has_id_or_retry or bool(self.data or self._event)
+        return has_id_or_retry or bool(self.data or self._event or self._is_passing)
 
     # ------------------------------------------------------------------ its size
 
@@ -67,53 +73,62 @@ class Block:
             return True
         return max(map(len, lines.split(b"\n\n"))) <= self._limit
 
-    def check_room(self, line_bytes: int) -> None:
-        """Refuse a line with which the event would be too large.
+    @property
+    def size(self) -> int:
+        """How many bytes are held."""
+        return len(self.data) + len(self._event) + len(self.id or b"")
+
+    def has_room(self, line_bytes: int) -> bool:
+        """Whether there is room for a line; without it the event is passed over.
 
         Raises:
-            EventTooLarge: It is one.
+            EventTooLarge: Or that, unless it is to be passed over.
         """
-        if not self._has_room(line_bytes):
+        if self.size + line_bytes <= self._limit:
+            return True
+        if not self.passes_over:
             raise self.too_large()
+        if not self._is_passing:
+            self._is_passing = True
+            self.asides.append(self.too_large())
+        self.data.clear()
+        self._event = b""
+        return False
 
     def too_large(self) -> EventTooLarge:
         """The error for an event that is."""
         return EventTooLarge(
-            f"one event is larger than max_event_bytes={self._limit}; if the server"
-            " means to send such events, raise max_event_bytes (None lifts the limit)"
+            f"one event is larger than {self._limit} bytes; if the server means to send"
+            " such events, raise max_event_bytes= (None lifts the limit)"
         )
-
-    def _has_room(self, more: int) -> bool:
-        held = len(self.data) + len(self._event) + len(self.id or b"")
-        return held + more <= self._limit
 
     # ------------------------------------------------------------------ its lines
 
-    def read(self, lines: bytes) -> None:
+    def read(self, lines: bytes, *, hears: bool) -> None:
         """Read whole lines, none of which is blank.
 
         Raises:
             EventTooLarge: The event is larger than it may be.
         """
-        if self._has_room(len(lines)) and not has_long_line(lines):
-            self._read_together(lines.removesuffix(b"\n"))
+        if self.size + len(lines) <= self._limit and not has_long_line(lines):
+            self._read_together(lines.removesuffix(b"\n"), hears=hears)
         else:
             for line in lines_of(lines):
-                self.read_line(line)
+                self.read_line(line, hears=hears)
 
-    def read_line(self, line: bytes) -> None:
+    def read_line(self, line: bytes, *, hears: bool) -> None:
         """As ``read``, one line without its LF, of any length."""
         colon = line.find(b":")
         name = line if colon < 0 else line[:colon]
-        if name in _FIELDS:
-            self.check_room(len(line))
+        if name in _FIELDS and not self.has_room(len(line)):
+            return
         if name == b"data":
             self.data += value_of(line, len(name))
             self.data += b"\n"
         elif name in _FIELDS or not name:
-            self._read_together(line)
+            self._read_together(line, hears=hears)
 
-    def _read_together(self, lines: bytes) -> None:
+    def _read_together(self, lines: bytes, *, hears: bool) -> None:
         # A character for each byte, whatever they are.
         text = lines.decode("latin-1")
         new_id, event, values, retry = fields_in(text)
@@ -125,14 +140,14 @@ class Block:
             self.data += "\n".join([*values, ""]).encode("latin-1")
         if retry is not None:
             self.retry = retry
-        if self._is_heard:
-            self.comments += comments_in(text_of(with_short_comments(lines)))
+        if hears:
+            self.asides += comments_in(text_of(with_short_comments(lines)))
 
     # ------------------------------------------------------------------ its end
 
     def event(self, last_event_id: str) -> ServerSentEvent | None:
         """The event that it is, if it is one."""
-        if not self.data:
+        if not self.data or self._is_passing:
             return None
         # Every data line has appended an LF; the last one is not part of the data.
         self.data.pop()

@@ -33,6 +33,7 @@ def read_blocks(  # noqa: C901, PLR0912  (in one: a call for each block takes a 
     last_event_id: str,
     initials: frozenset[str],
     hear: Callable[[str], object],
+    events: list[ServerSentEvent],
 ) -> ReadBlocks:
     """Read blocks with a blank line, or several, between each two.
 
@@ -41,8 +42,8 @@ def read_blocks(  # noqa: C901, PLR0912  (in one: a call for each block takes a 
         last_event_id: The ID in force before them.
         initials: What lines that are looked at begin with.
         hear: Called with each comment, if those are.
+        events: Where to put the events of the blocks.
     """
-    events: list[ServerSentEvent] = []
     retry_ms: int | None = None
     values: list[str] = []
     is_heard = initials is INITIALS_HEARD
@@ -82,4 +83,4 @@ def read_blocks(  # noqa: C901, PLR0912  (in one: a call for each block takes a 
             event.id = last_event_id
             event.retry = retry
             events.append(event)
-    return ReadBlocks(events, last_event_id, retry_ms, b"")
+    return ReadBlocks([], last_event_id, retry_ms, b"")

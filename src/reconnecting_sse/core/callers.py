@@ -27,7 +27,7 @@ class CallersError(Exception):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
-        self.error = error
+        self.error: Exception = error
         if isinstance(error, (StopIteration, StopAsyncIteration)):
             name = type(error).__name__
             self.error = RuntimeError(f"a hook, strategy or callback raised {name}")
@@ -50,6 +50,19 @@ def plain(result: _Result, message: str) -> _Result:
         getattr(result, "close", lambda: None)()  # or Python warns of it
         raise TypeError(message)
     return result
+
+
+def ask_whether(
+    function: Callable[_Arguments, object],
+    *args: _Arguments.args,
+    **kwargs: _Arguments.kwargs,
+) -> bool:
+    """Call the caller's ``function``; whether its answer is true.
+
+    Raises:
+        CallersError: It raised an ``Exception``, or the truth of its answer did.
+    """
+    return ask(lambda: bool(function(*args, **kwargs)))
 
 
 def ask(

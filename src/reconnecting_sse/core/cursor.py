@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.headers import has_control, header_text, named
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.headers import Fields
+
+CARRIED_BYTES = 8000
+"""How much of a position is sent: many servers take 8 KiB of a line, or of a head."""
 
 _IMPOSSIBLE = re.compile("[\x00\r\n]")
 
@@ -20,25 +25,19 @@ def checked_id(last_event_id: str) -> str:
     Raises:
         ValueError: It has CR, LF or NUL, or a character that UTF-8 cannot encode.
     """
+    shown = shortened(last_event_id)
     if _IMPOSSIBLE.search(last_event_id):
         raise ValueError(
-            f"the last event ID {last_event_id!r} has CR, LF or NUL, which no event"
+            f"the last event ID {shown!r} has CR, LF or NUL, which no event"
             " stream's ID can have; pass the ID as the event gave it"
         )
     try:
         last_event_id.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"the last event ID {last_event_id!r} cannot be encoded as UTF-8"
+            f"the last event ID {shown!r} cannot be encoded as UTF-8"
         ) from error
     return last_event_id
-
-
-def is_sendable(last_event_id: str) -> bool:
-    """Whether a header can carry the ID."""
-    # Blanks around a value are not part of it: of these nothing would be left.
-    is_blank = bool(last_event_id) and not last_event_id.strip(" \t")
-    return not (is_blank or has_control(last_event_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,58 @@ class ByHeader:
 
     name: bytes
 
+    def size(self, position: str) -> int:
+        """How many bytes the header's line takes."""
+        return len(self.name) + len(": ") + len(position.encode())
+
     def fields(self, position: str) -> Fields:
         """The position as it is sent; that of a feed's beginning is not."""
         return [(self.name, position.encode())] if position else []
 
     def position_in(self, fields: Fields) -> str | None:
         """The position that somebody has written among the fields, or None."""
+        value = self.value_in(fields)
+        return None if value is None else header_text(value)
+
+    def value_in(self, fields: Fields) -> bytes | None:
+        """The same, as it travels."""
         given = named(fields, self.name)
-        return header_text(given[-1][1]) if given else None
+        return given[-1][1] if given else None
 
 
 LAST_EVENT_ID = ByHeader(b"Last-Event-ID")
 """WHATWG HTML, section 9.2.4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """What can be sent of positions.
+
+    Attributes:
+        limit: How many bytes a header's line, or a query's value, may have.
+        by_query: Whether a position travels in the query, too.
+    """
+
+    limit: float = CARRIED_BYTES
+    by_query: bool = False
+
+    def can_carry(self, position: str) -> bool:
+        """Whether it can be sent."""
+        return not self.obstacle(position)
+
+    def obstacle(self, position: str) -> str:
+        """Why it cannot be sent; empty if it can."""
+        if has_control(position):
+            return "the last event ID has a control character: no header can carry it"
+        # Blanks around a value are not part of it: of these nothing would be left.
+        if position and not position.strip(" \t"):
+            return "the last event ID is nothing but blanks: no header can carry it"
+        size = LAST_EVENT_ID.size(position)
+        if self.by_query and size <= self.limit:
+            size = max(size, len(quote_plus(position)))
+        if size > self.limit:
+            return (
+                f"the last event ID is too long to be sent: it makes {size} bytes, and"
+                f" servers refuse a request with more than some {self.limit}"
+            )
+        return ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.block import Block, has_long_line
 from reconnecting_sse.core.blocks import read_blocks
@@ -45,6 +45,9 @@ _COMMENT_LINE_BYTES = COMMENT_BYTES + 3
 # From here on the beginning of a data line is not held apart from the data.
 _HUGE_LINE = 16384
 
+# As a line's beginning it makes it one that is neither a field nor a comment.
+_IGNORED = b"-"
+
 
 class EventStreamDecoder:
     """Turns the bytes of one event stream into events, as the standard says.
@@ -77,17 +80,17 @@ class EventStreamDecoder:
     ) -> None:
         self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
-        self.has_overflowed: bool = False
         self._limit = math.inf if max_event_bytes is None else max_event_bytes
-        self._is_heard = on_comment is not None
-        self._hear = on_comment or str  # which is called with none, then
+        self.has_overflowed: bool = False
+        self._on_comment = on_comment or str  # which is called with none, then
+        self._hears = on_comment is not None
         self._newlines = Newlines()
         # It grows in place: joining bytes anew for each chunk would be quadratic.
         self._line = bytearray()
         # How many bytes a huge data line began with before its value, which is in
         # the data already; 0 outside of one. Held twice, it would cost twice.
         self._data_prefix = 0
-        self._block = Block(self._limit, is_heard=self._is_heard)
+        self._block = Block(self._limit)
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Decode the next bytes and return the events they complete.
@@ -108,28 +111,39 @@ class EventStreamDecoder:
             self.has_overflowed = True
             self._line.clear()
             self._data_prefix = 0
-            self._tell()
+            self._tell(events)
             self._block.forget()
             if not events:
                 raise
         return events
 
-    def _decode(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
+    @property
+    def unfinished_bytes(self) -> int:
+        """How many bytes are held of an event that has not ended."""
+        line = self._line
+        may_be_field = any(s.startswith(line[: len(s)]) for s in _FIELD_STARTS)
+        return self._block.size + len(line) * may_be_field
+
+    # What the bytes amount to is a list of events; a subclass may add other items.
+
+    def _decode(self, chunk: bytes, items: list[Any]) -> None:
         chunk = self._newlines.feed(chunk)
         if self._data_prefix:
-            chunk = self._after_data_line(chunk)
+            chunk = self._after_data_line(chunk, items)
         end = chunk.rfind(b"\n") + 1
         if end:
             lines = self._completed(chunk, end) if self._line else chunk[:end]
-            self._read_lines(lines, events)
+            self._read_lines(lines, items)
         if end < len(chunk):
-            self._hold(chunk[end:])
+            self._hold(chunk[end:], items)
 
-    def _after_data_line(self, chunk: bytes) -> bytes:
+    def _after_data_line(self, chunk: bytes, items: list[Any]) -> bytes:
         """What follows the end of the huge data line, if that is in the chunk."""
         end = chunk.find(b"\n")
         line_end = len(chunk) if end < 0 else end
-        self._block.check_room(self._data_prefix + line_end)
+        if not self._has_room(self._data_prefix + line_end, items):
+            self._data_prefix = 0
+            return chunk
         if end < 0:
             self._block.data += chunk
             return b""
@@ -144,41 +158,41 @@ class EventStreamDecoder:
         self._line.clear()
         return lines
 
-    def _read_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
+    def _read_lines(self, lines: bytes, items: list[Any]) -> None:
         if self._block.is_begun:
-            lines = self._after_block(lines, events)
+            lines = self._after_block(lines, items)
         if self._may_be_simple(lines):
-            lines = self._take(read_simple_blocks(lines, self.last_event_id), events)
+            simple = read_simple_blocks(lines, self.last_event_id)
+            items += simple.events
+            lines = self._take(simple)
         if lines:
-            self._read_any_lines(lines, events)
+            self._read_any_lines(lines, items)
 
     def _may_be_simple(self, lines: bytes) -> bool:
         """Whether the fast path may read them, and is likely to be fast."""
         # Where the lines together fit, none of the events among them is too large.
         if len(lines) > self._limit or has_long_line(lines):
             return False
-        return not (self._is_heard and (lines.startswith(b":") or b"\n:" in lines))
+        return not self._hears or not (lines.startswith(b":") or b"\n:" in lines)
 
-    def _read_any_lines(self, lines: bytes, events: list[ServerSentEvent]) -> None:
+    def _read_any_lines(self, lines: bytes, items: list[Any]) -> None:
         is_large = not self._block.fits(lines)
         if is_large or has_long_line(lines):
-            lines = self._after_long_lines(lines, events, is_large=is_large)
+            lines = self._after_long_lines(lines, items, is_large=is_large)
         whole, _, begun = lines.rpartition(b"\n\n")
         if whole := whole.strip(b"\n"):
-            self._take(self._read_blocks(whole), events)
+            self._read_blocks(whole, items)
         if begun := begun.lstrip(b"\n"):
-            self._read_begun(begun)
+            self._read_begun(begun, items)
 
-    def _read_blocks(self, blocks: bytes) -> ReadBlocks:
-        initials = INITIALS
-        if self._is_heard:
+    def _read_blocks(self, blocks: bytes, items: list[Any]) -> None:
+        cursor, hear, initials = self.last_event_id, self._hearer(items), INITIALS
+        if self._hears:
             blocks, initials = with_short_comments(blocks), INITIALS_HEARD
-        text = text_of(blocks)
-        return read_blocks(text, self.last_event_id, initials, self._hear)
+        self._take(read_blocks(text_of(blocks), cursor, initials, hear, items))
 
-    def _take(self, blocks: ReadBlocks, events: list[ServerSentEvent]) -> bytes:
+    def _take(self, blocks: ReadBlocks) -> bytes:
         """The lines that were not read, once what was is taken."""
-        events += blocks.events
         self.last_event_id = blocks.last_event_id
         if blocks.retry_ms is not None:
             self.retry_ms = blocks.retry_ms
@@ -186,18 +200,18 @@ class EventStreamDecoder:
 
     # ------------------------------------------------------------------ the last block
 
-    def _after_block(self, lines: bytes, events: list[ServerSentEvent]) -> bytes:
+    def _after_block(self, lines: bytes, items: list[Any]) -> bytes:
         """What follows the end of the block that has begun, if that is in the lines."""
         if not lines.startswith(b"\n"):
             more, blank_line, lines = lines.partition(b"\n\n")
-            self._read_begun(more + blank_line[:1])
+            self._read_begun(more + blank_line[:1], items)
             if not blank_line:
                 return b""
-        self._end_block(events)
+        self._end_block(items)
         return lines.removeprefix(b"\n")
 
     def _after_long_lines(
-        self, lines: bytes, events: list[ServerSentEvent], *, is_large: bool
+        self, lines: bytes, items: list[Any], *, is_large: bool
     ) -> bytes:
         """What follows the blocks with long lines, or nothing if one may be too large.
 
@@ -206,41 +220,45 @@ class EventStreamDecoder:
         left = BytesIO(lines)
         for line in left:
             if line != b"\n":
-                self._block.read_line(line[:-1])
+                self._block.read_line(line[:-1], hears=self._hears)
                 continue
-            self._end_block(events)
+            self._end_block(items)
             if not (is_large or has_long_line(lines, left.tell())):
                 break
-        self._tell()
+        self._tell(items)
         return left.read()
 
-    def _read_begun(self, lines: bytes) -> None:
+    def _read_begun(self, lines: bytes, items: list[Any]) -> None:
         """Read lines of the block whose blank line has not come."""
-        self._block.read(lines)
-        self._tell()
+        self._block.read(lines, hears=self._hears)
+        self._tell(items)
 
-    def _end_block(self, events: list[ServerSentEvent]) -> None:
-        self._tell()
+    def _end_block(self, items: list[Any]) -> None:
+        self._tell(items)
         block = self._block
         if block.id is not None:
             self.last_event_id = text_of(block.id)
         event = block.event(self.last_event_id)
         if event is not None:
-            events.append(event)
+            items.append(event)
         block.forget()
 
-    def _tell(self) -> None:
+    def _tell(self, items: list[Any]) -> None:
         """Make known what does not await the end of its block."""
         block = self._block
         if block.retry is not None:
             self.retry_ms = block.retry
-        comments, block.comments = block.comments, []
-        for comment in comments:
-            self._hear(comment)
+        asides, block.asides = block.asides, []
+        hear = self._hearer(items)
+        for aside in asides:
+            hear(aside)
+
+    def _hearer(self, items: list[Any]) -> Callable[[Any], object]:  # noqa: ARG002  (a subclass's)
+        return self._on_comment
 
     # ------------------------------------------------------------------ the last line
 
-    def _hold(self, piece: bytes) -> None:
+    def _hold(self, piece: bytes, items: list[Any]) -> None:
         """Keep what may matter of a line that has not ended.
 
         The first bytes of a line that is neither a field nor a wanted comment are
@@ -248,12 +266,13 @@ class EventStreamDecoder:
         """
         start = self._line[:_TELLING_BYTES] + piece[:_TELLING_BYTES]
         if start.startswith(_FIELD_STARTS):
-            self._block.check_room(len(self._line) + len(piece))
+            if not self._has_room(len(self._line) + len(piece), items):
+                return
             self._line.extend(piece)
             if start.startswith(b"data:") and len(self._line) >= _HUGE_LINE:
                 self._begin_data_line()
             return
-        is_wanted = start.startswith(b":") and self._is_heard
+        is_wanted = self._hears and start.startswith(b":")
         room = _COMMENT_LINE_BYTES if is_wanted else _TELLING_BYTES
         self._line.extend(piece[: max(0, room - len(self._line))])
 
@@ -263,3 +282,11 @@ class EventStreamDecoder:
         self._data_prefix = len(self._line) - len(value)
         self._block.data += value
         self._line.clear()
+
+    def _has_room(self, line_bytes: int, items: list[Any]) -> bool:
+        """Whether the line that has not ended may be held; else it is passed over."""
+        has_room = self._block.has_room(line_bytes)
+        if not has_room:
+            self._line[:] = _IGNORED
+            self._tell(items)
+        return has_room

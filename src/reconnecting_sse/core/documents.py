@@ -79,7 +79,7 @@ class JSONDocuments:
         self._unit = unit
         self._on_done = on_done
         self._count = 0
-        self.is_done = False
+        self.is_done: bool = False
 
     def parse(self, item: ServerSentEvent | str) -> tuple[Any, ...]:
         """The document in a tuple; an empty one for a blank text or at the end.
@@ -98,6 +98,9 @@ class JSONDocuments:
         where = f"{self._unit} {self._count} of the stream is not JSON"
         try:
             return (json.loads(text),)
+        except RecursionError:
+            message = f"{where}: it is nested too deep"
+            raise json.JSONDecodeError(message, text, 0) from None
         except json.JSONDecodeError as error:
             message = f"{where}: {error.msg}"
             raise json.JSONDecodeError(message, text, error.pos) from None

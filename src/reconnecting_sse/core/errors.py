@@ -5,7 +5,7 @@
         ├── ConnectionFailed          no response: refused, DNS, TLS, timeout, not HTTP
         ├── CertificateRejected       the server's certificate was not accepted
         ├── StreamInterrupted         an open stream was cut, or fell silent
-        ├── StreamEnded               the server ended the stream cleanly
+        ├── StreamEnded               the server ended it cleanly, and too early
         ├── UnexpectedStatus          an answer that is not 200, nor one to try again
         ├── UnexpectedContentType     200, but not an event stream
         ├── EventTooLarge             one event exceeds ``max_event_bytes``
@@ -31,26 +31,58 @@ _NO_PART_OF_A_URL = re.compile(r"[\x00-\x20\x7f]")
 _AUTHORITY_END = re.compile(r"[/?#]")
 _BAD_PORT = re.compile(r":[0-9]*[^0-9\]:]")
 
+WITHOUT_AUTHORITY = re.compile(r"(?:mailto|sips?|xmpp|acct):(?!/)", re.IGNORECASE)
+"""How URLs begin in which the ``@`` is no end of credentials, but an address's."""
+
 BODY_LIMIT = 1024
 """How many bytes of an error answer's body an error keeps."""
+
+MESSAGE_LIMIT = 1500
+"""How many characters a message has, whatever a server makes one quote."""
+
+URL_LIMIT = 400
+"""How many of them a URL has."""
+
+
+QUOTE_LIMIT = 300
+"""How many of them a message has of anything else that is not ours."""
+
+
+def shortened(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """The text, or so much of its beginning and of its end."""
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 1]}…{text[-end:]}"
 
 
 def redacted(url: str) -> str:
     """The URL as errors and logs may show it: no userinfo, no query values."""
+    return shortened(_redacted(url), URL_LIMIT)
+
+
+def _redacted(url: str) -> str:
     url = _NO_PART_OF_A_URL.sub("", url)  # a parser may look over them
     match = _SCHEME.match(url)
     assert match is not None  # it matches nothing, too
     scheme, rest = match[0], url[match.end() :]
     authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
-    if "@" in authority:
+    if WITHOUT_AUTHORITY.match(url):
+        pass  # what stands before the @ is an address, not credentials
+    elif "@" in authority:
         rest = authority.rpartition("@")[2] + rest[len(authority) :]
     elif _BAD_PORT.search(authority):
         rest = rest.rpartition("@")[2]  # a password with a slash, raw: not a port
     head, mark, query = rest.partition("#")[0].partition("?")
     if not mark:
         return scheme + head
-    names = (pair.partition("=") for pair in query.split("&"))
-    return scheme + head + "?" + "&".join(n + (e and "=***") for n, e, _ in names)
+    return scheme + head + "?" + "&".join(map(_hidden, query.split("&")))
+
+
+def _hidden(pair: str) -> str:
+    """A parameter without its value; what has no name is a value itself."""
+    name, mark, _ = pair.partition("=")
+    return f"{name}=***" if name and mark else "***" * bool(pair)
 
 
 def printable(text: str) -> str:
@@ -88,7 +120,7 @@ class StreamError(SSEError):
         body: bytes = b"",
         attempts: int = 0,
     ) -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, MESSAGE_LIMIT))
         self.url: str = redacted(url)
         self.status = status
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
@@ -137,7 +169,10 @@ class StreamInterrupted(StreamError):
 
 
 class StreamEnded(StreamError):
-    """The server ended the stream cleanly; what ``retry`` strategies are told."""
+    """The server ended the stream cleanly: what ``retry`` strategies are told.
+
+    Raised where that came before ``until`` was met, and is not tried again.
+    """
 
 
 class UnexpectedStatus(StreamError):

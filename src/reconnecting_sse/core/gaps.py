@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.cursor import is_sendable
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconnecting_sse.core.answer import Answer
+    from reconnecting_sse.core.cursor import Carriage
     from reconnecting_sse.core.notices import Notices
 
-UNSENDABLE = "the last event ID has a control character: no header can carry it"
+PASSED_OVER = "an event larger than max_event_bytes was passed over"
 ELSEWHERE = "the response resumes at another position than the one asked for"
 
 
@@ -22,20 +21,25 @@ class Gaps:
     Args:
         notices: Where it is given.
         headers: Response headers that name the position resumed after.
+        carriage: What can be asked for.
     """
 
-    def __init__(self, notices: Notices, headers: Iterable[str]) -> None:
+    def __init__(
+        self, notices: Notices, headers: Iterable[str], carriage: Carriage
+    ) -> None:
         self._notices = notices
+        self._carriage = carriage
         self._headers = tuple(name.lower() for name in headers)
         self._asked_for = ""
         self._unsendable = ""  # noticed already
 
     def asked_after(self, cursor: str) -> str:
         """What an attempt asks for: the cursor, unless it cannot be sent."""
-        self._asked_for = cursor if is_sendable(cursor) else ""
-        if cursor not in (self._asked_for, self._unsendable):
+        obstacle = self._carriage.obstacle(cursor)
+        self._asked_for = "" if obstacle else cursor
+        if obstacle and cursor != self._unsendable:
             self._unsendable = cursor
-            self._notices.gap(UNSENDABLE, cursor)
+            self._notices.gap(obstacle, cursor)
         return self._asked_for
 
     def answered(self, answer: Answer, cursor: str) -> None:

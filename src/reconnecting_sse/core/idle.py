@@ -22,7 +22,7 @@ class AdaptiveIdleTimeout:
     """
 
     def __init__(self) -> None:
-        self.seconds = LONGEST
+        self.seconds: float = LONGEST
         self._silences: deque[float] = deque(maxlen=_REMEMBERED)
         self._last = 0.0
 

@@ -6,24 +6,39 @@ Each is a frozen value; its ``name`` is the log event's, its fields are the keyw
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from reconnecting_sse.core.errors import shortened
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.errors import StreamError
 
+ID_LIMIT = 200
+"""How many characters of an ID, or of what else is not ours, a line of the log has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
+class _Fact:
     """One fact; its fields are the log event's keywords."""
 
     name: ClassVar[str]
-    level: ClassVar[str] = "info"
     url: str
+
+    @property
+    def level(self) -> str:
+        """The log event's."""
+        return "info"
 
     def keywords(self) -> dict[str, Any]:
         """The fields that say something."""
-        shown = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: value for name, value in shown if value is not None}
+        values = ((f, getattr(self, f.name)) for f in fields(self))
+        return {f.name: _shown(f.name, v) for f, v in values if v != f.default}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A field's value for a line of the log: a server's ID may be of megabytes."""
+    is_id = isinstance(value, str) and name not in ("url", "error")
+    return shortened(value, ID_LIMIT) if is_id else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +57,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connecting(Lifecycle):
+class Connecting(_Fact):
     """An attempt begins."""
 
     name: ClassVar[str] = "stream.connecting"
-    level: ClassVar[str] = "debug"
     attempt: int
     last_event_id: str
 
+    @property
+    def level(self) -> str:
+        return "debug"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Lifecycle):
+class Opened(_Fact):
     """The server answered with an event stream."""
 
     name: ClassVar[str] = "stream.open"
@@ -60,17 +78,29 @@ class Opened(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped(Lifecycle):
-    """A connection, or the attempt to make one, came to an end; another follows."""
+class Dropped(_Fact):
+    """A connection, or the attempt to make one, came to an end; another follows.
+
+    Attributes:
+        unfinished_bytes: How many bytes of an unfinished event were discarded with it.
+        goes_on: For how long attempts are made. Said, in a warning, where no stream was
+            ever open: with the first failure, and whenever the time has doubled.
+    """
 
     name: ClassVar[str] = "stream.dropped"
     cause: str
     error: str | None = None
     status: int | None = None
+    unfinished_bytes: int = 0
+    goes_on: str | None = None
+
+    @property
+    def level(self) -> str:
+        return "info" if self.goes_on is None else "warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting(Lifecycle):
+class Waiting(_Fact):
     """The next attempt is ``delay`` seconds away."""
 
     name: ClassVar[str] = "stream.waiting"
@@ -80,7 +110,7 @@ class Waiting(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered(Lifecycle):
+class Recovered(_Fact):
     """The stream is open again, ``downtime`` seconds after it was lost."""
 
     name: ClassVar[str] = "stream.recovered"
@@ -90,7 +120,7 @@ class Recovered(Lifecycle):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap(Lifecycle):
+class Gap(_Fact):
     """Events may have been missed between what was asked for and what came.
 
     Attributes:
@@ -100,16 +130,30 @@ class Gap(Lifecycle):
     """
 
     name: ClassVar[str] = "stream.gap"
-    level: ClassVar[str] = "warning"
     reason: str
     asked_for: str
     resumed_after: str | None = None
 
+    @property
+    def level(self) -> str:
+        return "warning"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Lifecycle):
-    """The subscription is over."""
+class Closed(_Fact):
+    """The subscription is over.
+
+    Attributes:
+        unfinished_bytes: As those of ``Dropped``.
+    """
 
     name: ClassVar[str] = "stream.closed"
     reason: str
     error: str | None = None
+    unfinished_bytes: int = 0
+
+
+Lifecycle: TypeAlias = (
+    Connecting | Opened | Dropped | Waiting | Recovered | Gap | Closed
+)
+"""Any of the facts; there are no others, so that a ``match`` can be exhaustive."""

@@ -11,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.errors import EventTooLarge
+from reconnecting_sse.core.gaps import PASSED_OVER
 from reconnecting_sse.core.reconnection import Failure
 from reconnecting_sse.core.session import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
@@ -72,6 +77,9 @@ class Effects(Protocol):
     def tell(self, fact: Lifecycle) -> None:
         """Pass a fact on; at once."""
 
+    def hear(self, comments: Iterable[str]) -> None:
+        """Hand comments out, for as long as they are wanted; at once."""
+
 
 Call = Callable[[], Any]
 Step = Call | list["ServerSentEvent"] | Fail
@@ -97,8 +105,11 @@ def subscription(
     while session.state is not State.CLOSED:
         outcome = yield calls[session.state]
         if isinstance(outcome, bytes) and outcome:
-            events = _received(session, outcome, now)
-            outcome = (yield events) if events else None
+            items = session.receive(outcome, now())
+            if session.is_mixed:
+                outcome = yield from _in_order(session, effects, items)
+            else:
+                outcome = (yield items) if items else None
             if not isinstance(outcome, Stop):  # or the caller left some of them
                 session.handed_over(now())
         # After most reads there is nothing to settle, and looking takes its time.
@@ -131,14 +142,29 @@ def _pause(session: StreamSession, effects: Effects, now: Clock) -> Any:
     return effects.sleep(session.wake_at - now())
 
 
-def _received(
-    session: StreamSession, chunk: bytes, now: Clock
-) -> list[ServerSentEvent]:
+def _in_order(
+    session: StreamSession, effects: Effects, items: list[Any]
+) -> Generator[Step, Outcome, Outcome]:
+    """Hand over events, and tell what is among them; the order that came meanwhile."""
+    order: Outcome = None
+    for kind, run in groupby(items, type):
+        if kind is str:
+            _hear(session, effects, run)
+        elif kind is EventTooLarge:
+            session.gap(PASSED_OVER)
+            tell(session, effects)
+        else:
+            order = (yield list(run)) or order
+        if isinstance(order, Stop) or session.state is State.CLOSED:
+            break
+    return order
+
+
+def _hear(session: StreamSession, effects: Effects, comments: Iterable[str]) -> None:
     try:
-        return session.receive(chunk, now())
+        effects.hear(comments)
     except CallersError as callers:
         session.raised(callers.error)
-        return []
 
 
 def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -> None:
@@ -165,8 +191,8 @@ def _settle(session: StreamSession, outcome: Outcome, now: Clock, wall: Clock) -
 
 def tell(session: StreamSession, effects: Effects) -> None:
     """Pass on what happened; a callback that raises ends it with its error."""
-    for fact in session.notices.take():
+    while session.notices.untold:
         try:
-            effects.tell(fact)
+            effects.tell(session.notices.untold.pop(0))
         except CallersError as callers:
             session.raised(callers.error)

@@ -23,17 +23,12 @@ class Notices:
     """Keeps the facts, in order, until they are told.
 
     Attributes:
-        untold: Those that are not.
+        untold: Those that are not; whoever tells one takes it out.
     """
 
     def __init__(self, url: str) -> None:
         self.untold: list[Lifecycle] = []
         self._url = url
-
-    def take(self) -> list[Lifecycle]:
-        """What happened since the last call."""
-        untold, self.untold = self.untold, []
-        return untold
 
     def connecting(self, attempt: int, last_event_id: str) -> None:
         url = self._url
@@ -64,21 +59,39 @@ class Notices:
             )
         )
 
-    def failed(self, error: StreamError) -> None:
+    def failed(
+        self, error: StreamError, unfinished_bytes: int, goes_on: str | None
+    ) -> None:
         """Dropped, as every drop that is nobody's wish."""
-        cause, text = type(error).__name__, str(error)
-        self._add(Dropped(url=self._url, cause=cause, error=text, status=error.status))
+        self._add(
+            Dropped(
+                url=self._url,
+                cause=type(error).__name__,
+                error=str(error),
+                status=error.status,
+                unfinished_bytes=unfinished_bytes,
+                goes_on=goes_on,
+            )
+        )
 
-    def given_up(self, cause: str) -> None:
+    def given_up(self, cause: str, unfinished_bytes: int) -> None:
         """Dropped, for another connection."""
-        self._add(Dropped(url=self._url, cause=cause))
+        url = self._url
+        self._add(Dropped(url=url, cause=cause, unfinished_bytes=unfinished_bytes))
 
     def waiting(self, delay: float, attempt: int, cause: str) -> None:
         url = self._url
         self._add(Waiting(url=url, delay=delay, attempt=attempt, cause=cause))
 
-    def closed(self, reason: str, error: str | None) -> None:
-        self._add(Closed(url=self._url, reason=reason, error=error))
+    def closed(self, reason: str, error: str | None, unfinished_bytes: int) -> None:
+        self._add(
+            Closed(
+                url=self._url,
+                reason=reason,
+                error=error,
+                unfinished_bytes=unfinished_bytes,
+            )
+        )
 
     def _add(self, fact: Lifecycle) -> None:
         self.untold.append(fact)

@@ -16,6 +16,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from reconnecting_sse.core.callers import CallersError, is_coroutine_function
+from reconnecting_sse.core.cursor import CARRIED_BYTES
 from reconnecting_sse.core.errors import (
     CertificateRejected,
     EventTooLarge,
@@ -25,6 +26,7 @@ from reconnecting_sse.core.errors import (
     UnexpectedStatus,
 )
 from reconnecting_sse.core.strategies import (
+    FIRST_OPEN_ATTEMPTS,
     ask_strategy,
     doubled,
     retry_like_a_browser,
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 UNEXPECTED_DELAYS = (300.0, 3600.0)
 """Seconds: the slow schedule of ``unexpected="retry"``, first and longest."""
+
+MALFORMED_ANSWERS = 2
+"""How many running say that no server of HTTP is there, if there never was one."""
 
 _TENACITYS = (retry_base, stop_base, wait_base)
 
@@ -130,6 +135,12 @@ class ReconnectPolicy:
             retry_bounds=(0.0, float("inf")),
         )
 
+    @property
+    def id_limit(self) -> float:
+        """How many bytes an ID may take in a request: a browser sends any."""
+        is_browser = self.retry is retry_like_a_browser
+        return math.inf if is_browser else CARRIED_BYTES
+
     def reconnection_time(self, retry_ms: int | None) -> float:
         """Seconds: the server's ``retry`` within the bounds, or our own base."""
         if retry_ms is None:
@@ -145,10 +156,13 @@ class ReconnectPolicy:
         if isinstance(error, StreamEnded) and on_end == "finish":
             return Verdict.FINISH
         if self.retry is not None:
-            if ask_strategy("retry", self.retry, state):
+            if ask_strategy("retry", self.retry, state, bool):
                 return Verdict.RETRY
             is_clean = isinstance(error, StreamEnded)
             return Verdict.FINISH if is_clean else Verdict.RAISE
+        is_hopeless = state.malformed_answers >= MALFORMED_ANSWERS
+        if is_hopeless and not state.was_open:
+            return Verdict.RAISE
         return self._by_the_table(error, was_open=state.was_open)
 
     def _by_the_table(self, error: StreamError, *, was_open: bool) -> Verdict:
@@ -164,7 +178,7 @@ class ReconnectPolicy:
     def delay(self, state: ReconnectState) -> float:
         """Seconds to wait: the larger of the strategy's and the server's word."""
         strategy = self.wait or wait_backoff(self.max_delay)
-        wait = float(ask_strategy("wait", strategy, state))
+        wait = ask_strategy("wait", strategy, state, float)
         if math.isnan(wait):
             raise CallersError(ValueError("wait= returned NaN, which is no time"))
         return max(wait, state.floor)
@@ -179,7 +193,21 @@ class ReconnectPolicy:
     def gives_up(self, state: ReconnectState) -> bool:
         """Whether ``stop`` ends the attempts now."""
         strategy = self.stop or stop_before_first_open
-        return bool(ask_strategy("stop", strategy, state))
+        return ask_strategy("stop", strategy, state, bool)
+
+    def outlook(self, state: ReconnectState) -> str:
+        """How long attempts go on while no stream was ever open, for a reader."""
+        if self.stop is not None:
+            is_endless = self.stop is stop_never
+            return "until it is closed" if is_endless else "until stop= says so"
+        left = FIRST_OPEN_ATTEMPTS - state.attempt_number
+        attempts = f"up to {left} more attempt{'s' * (left != 1)}"
+        if self.wait is not None:
+            return attempts
+        cap = max(self.max_delay, state.reconnection_time)
+        numbers = range(state.attempt_number, FIRST_OPEN_ATTEMPTS)
+        longest = sum(doubled(state.reconnection_time, n, cap) for n in numbers)
+        return f"{attempts}, with up to {longest:.0f} s of waits between them"
 
 
 def is_retryable(status: int | None) -> bool:

@@ -9,23 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.cursor import is_sendable
-from reconnecting_sse.core.errors import ReconnectionExhausted, StreamEnded, StreamError
+from reconnecting_sse.core.errors import (
+    ReconnectionExhausted,
+    StreamEnded,
+    StreamError,
+    StreamInterrupted,
+)
 from reconnecting_sse.core.policy import Verdict
 from reconnecting_sse.core.sent import Acted, is_idempotent
 from reconnecting_sse.core.strategies import ReconnectState
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.cursor import Carriage
     from reconnecting_sse.core.policy import ReconnectPolicy
     from reconnecting_sse.core.sent import Sent
 
 _ASKED_FOR_AGAIN = frozenset({425, 429, 503})
 
-PROGRESS_WITH_EVENTS = 5.0
-"""Seconds after which a connection that delivered an event counts as progress."""
+FIRST_WARNING = 1.0
+"""Seconds from which on their doubling is a reason to warn again."""
 
-PROGRESS_WITHOUT_EVENTS = 60.0
-"""Seconds after which any open connection counts as progress."""
+PROGRESS = 5.0
+"""Seconds, and the reconnection time, that an open connection lasts as progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,13 @@ class Failure:
 
     Attributes:
         silent: The connection was given up for its silence.
+        malformed: What came is no answer, and will hardly be one the next time.
         sent: What was sent in vain; None where it had been answered with a stream.
     """
 
     error: StreamError
     silent: bool = False
+    malformed: bool = False
     sent: Sent | None = None
 
 
@@ -48,6 +55,7 @@ class End:
 
     Attributes:
         retry_after: Seconds that the answer's ``Retry-After`` asks for, or None.
+        malformed: As a ``Failure``'s.
     """
 
     error: StreamError
@@ -55,14 +63,20 @@ class End:
     retry_ms: int | None
     sent: Sent
     retry_after: float | None = None
+    malformed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Another attempt is due ``delay`` seconds after the ``attempt``-th end."""
+    """Another attempt is due ``delay`` seconds after the ``attempt``-th end.
+
+    Attributes:
+        goes_on: For how long there are attempts, where the caller is to be warned.
+    """
 
     delay: float
     attempt: int
+    goes_on: str | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +94,7 @@ class _Streak:
     since: float
     ends: int = 0
     unexpected: int = 0
+    malformed: int = 0  # running
     waited: float = 0.0
 
 
@@ -87,17 +102,29 @@ class Reconnection:
     """Decides whether and when the next attempt is made."""
 
     def __init__(
-        self, policy: ReconnectPolicy, *, method: str, on_end: str | None, resend: bool
+        self,
+        policy: ReconnectPolicy,
+        *,
+        method: str,
+        on_end: str | None,
+        resend: bool,
+        has_until: bool,
+        carriage: Carriage,
     ) -> None:
         self._policy = policy
         self._on_end = on_end
         self._resend = resend
+        self._carriage = carriage
+        self._method = method
         # What a clean end means while neither the caller nor his ``retry`` says so.
         self._finishes = not is_idempotent(method) and policy.retry is None
+        # The caller knows the end when he sees it, and it is no other.
+        self._awaits_until = has_until and on_end is None
         self._connection: _Connection | None = None
         self._streak: _Streak | None = None
         self._was_open = False
         self._received_id = ""
+        self._warning_due = 0.0  # after so many seconds without a stream
 
     def attempting(self, now: float) -> int:
         """An attempt begins; its number since the last progress, from 1."""
@@ -122,31 +149,48 @@ class Reconnection:
             connection.cursor, connection.has_moved = last_event_id, True
             self._received_id = last_event_id
 
-    def rate(self, now: float, last_event_id: str) -> None:
-        """A connection is over: progress, and only progress, begins a new streak."""
+    def rate(
+        self,
+        now: float,
+        last_event_id: str,
+        retry_ms: int | None,
+        *,
+        is_clean: bool = False,
+    ) -> None:
+        """A connection is over: progress, and only progress, begins a new streak.
+
+        Args:
+            now: When it was over.
+            last_event_id: The cursor then.
+            retry_ms: The server's ``retry`` in force.
+            is_clean: Whether it came to its proper end.
+        """
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        lasted = now - connection.opened_at
+        enough = max(PROGRESS, self._policy.reconnection_time(retry_ms))
+        is_polled = is_clean and retry_ms is not None  # at the pace it asks for
         if (
             connection.has_moved
             or last_event_id != connection.cursor
-            or (connection.events and lasted >= PROGRESS_WITH_EVENTS)
-            or lasted >= PROGRESS_WITHOUT_EVENTS
+            or now - connection.opened_at >= enough
+            or (is_polled and connection.events)
         ):
             self._streak = _Streak(since=now)
 
     def decide(self, end: End, last_event_id: str) -> Wait | StreamError | None:
         """What follows an end: a wait, an error to raise, or None: the proper end."""
-        self.rate(end.now, last_event_id)
+        is_clean = isinstance(end.error, StreamEnded)
+        self.rate(end.now, last_event_id, end.retry_ms, is_clean=is_clean)
         streak = self._streak
         assert streak is not None
         streak.ends += 1
+        streak.malformed = streak.malformed + 1 if end.malformed else 0
         end.error.attempts = streak.ends
         state = self._state(end, streak)
         verdict = self._verdict(state, end)
         if verdict is Verdict.FINISH:
-            return None
+            return _too_early(end.error) if self._comes_too_early(end) else None
         if verdict is Verdict.RAISE:
             return end.error
         if verdict is Verdict.RETRY_SLOWLY:
@@ -158,7 +202,16 @@ class Reconnection:
         if self._policy.gives_up(state):
             return _exhausted(end.error)
         streak.waited += delay
-        return Wait(delay, streak.ends)
+        return Wait(delay, streak.ends, self._warning(state))
+
+    def _warning(self, state: ReconnectState) -> str | None:
+        """How long it goes on, where a wrong address would look like a hang."""
+        elapsed = state.seconds_since_start
+        assert elapsed is not None
+        if self._was_open or elapsed < self._warning_due:
+            return None
+        self._warning_due = 2 * max(elapsed, FIRST_WARNING)
+        return self._policy.outlook(state)
 
     def _state(self, end: End, streak: _Streak) -> ReconnectState:
         return ReconnectState(
@@ -171,24 +224,50 @@ class Reconnection:
             is_server_directed=end.retry_ms is not None,
             retry_after=end.retry_after,
             was_open=self._was_open,
+            malformed_answers=streak.malformed,
         )
 
     def _verdict(self, state: ReconnectState, end: End) -> Verdict:
         on_end = self._on_end or ("finish" if self._finishes else None)
         verdict = self._policy.classify(state, on_end=on_end)
-        if verdict in (Verdict.FINISH, Verdict.RAISE) or self.may_resend(end):
+        if verdict in (Verdict.FINISH, Verdict.RAISE):
+            return verdict
+        if self._may_resend(end.sent, end.error.status):
             return verdict
         is_end = isinstance(end.error, StreamEnded) and self._on_end is None
         return Verdict.FINISH if is_end else Verdict.RAISE
 
-    def may_resend(self, end: End) -> bool:
-        """Whether sending the request again cannot do twice what was asked once."""
-        sent = end.sent
+    def _comes_too_early(self, end: End) -> bool:
+        """Whether a clean end, which is the end, is not the one that was wanted."""
+        methods = (self._method, end.sent.method)
+        return self._awaits_until and not all(map(is_idempotent, methods))
+
+    def broken_off(self, sent: Sent, cause: str, url: str) -> StreamInterrupted | None:
+        """The error that breaking off is, where it cannot be begun again."""
+        if self._may_resend(sent):
+            return None
+        return StreamInterrupted(
+            f"{cause} broke off the {sent.method} to {url}; it is not sent again, as"
+            " the server may have acted on it: pass resend=True if it may be",
+            url=url,
+        )
+
+    def _may_resend(self, sent: Sent, status: int | None = None) -> bool:
+        """Whether sending it again cannot do twice what was asked once."""
         if self._resend or is_idempotent(sent.method) or sent.acted is Acted.NO:
             return True
-        if self._received_id and is_sendable(self._received_id):
+        if self._received_id and self._carriage.can_carry(self._received_id):
             return True
-        return end.error.status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
+        return status in _ASKED_FOR_AGAIN and sent.acted is Acted.MAYBE
+
+
+def _too_early(end: StreamError) -> StreamEnded:
+    return StreamEnded(
+        f"{end} before until= accepted an event; if that is its end all the same, pass"
+        ' on_end="finish"',
+        url=end.url,
+        attempts=end.attempts,
+    )
 
 
 def _exhausted(last: StreamError) -> ReconnectionExhausted:

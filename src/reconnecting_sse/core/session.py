@@ -15,20 +15,22 @@ seconds, ``wall`` POSIX seconds.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.core.answer import refusal
-from reconnecting_sse.core.callers import ask
+from reconnecting_sse.core.cursor import Carriage
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.errors import (
     EventTooLarge,
     StreamEnded,
     StreamError,
-    StreamInterrupted,
     redacted,
     without_frames,
 )
 from reconnecting_sse.core.gaps import Gaps
+from reconnecting_sse.core.inline import InlineDecoder
 from reconnecting_sse.core.lifecycle import Attempt
 from reconnecting_sse.core.notices import Notices
 from reconnecting_sse.core.reconnection import End, Failure, Reconnection, Wait
@@ -36,9 +38,7 @@ from reconnecting_sse.core.sent import Sent
 from reconnecting_sse.core.stats import Counters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from httpxr.sse import ServerSentEvent
+    from collections.abc import Sequence
 
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.core.idle import AdaptiveIdleTimeout
@@ -65,6 +65,7 @@ class StreamSession:
         retry_ms: The server's ``retry`` in milliseconds, or None.
         wake_at: While waiting, the moment at which the next attempt is due.
         error: What ended the subscription, where an error did.
+        is_mixed: Whether what is received is not events alone.
         counters: What happened so far, as numbers.
         notices: What happened and is to be told.
     """
@@ -78,27 +79,38 @@ class StreamSession:
         last_event_id: str = "",
         on_end: str | None = None,
         resend: bool = False,
+        has_until: bool = False,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
-        on_comment: Callable[[str], object] | None = None,
+        hears_comments: bool = False,
+        passes_over: bool = False,
+        resumes_by_query: bool = False,
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
     ) -> None:
-        self.state = State.CONNECTING
-        self.last_event_id = last_event_id
+        self.state: State = State.CONNECTING
+        self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
-        self.wake_at = 0.0
+        self.wake_at: float = 0.0
         self.error: BaseException | None = None
-        self.counters = Counters()
+        self.counters: Counters = Counters()
         self._url = redacted(url)
-        self.notices = Notices(self._url)
+        self.notices: Notices = Notices(self._url)
         self._longest_retry_after = policy.retry_bounds[1]
         self._max_event_bytes = max_event_bytes
-        self._on_comment = on_comment
-        self._gaps = Gaps(self.notices, gap_headers)
+        self._hears_comments = hears_comments
+        self._passes_over = passes_over
+        self.is_mixed: bool = hears_comments or passes_over
+        carriage = Carriage(policy.id_limit, resumes_by_query)
+        self._gaps = Gaps(self.notices, gap_headers, carriage)
         self._adaptive = idle
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
-            policy, method=method, on_end=on_end, resend=resend
+            policy,
+            method=method,
+            on_end=on_end,
+            resend=resend,
+            has_until=has_until,
+            carriage=carriage,
         )
         self._decoder = EventStreamDecoder(last_event_id)
         self._events_handed_out = 0
@@ -152,45 +164,57 @@ class StreamSession:
             self._adaptive.expired()
         self._sent = failure.sent or self._sent
         error = self._overflow() or failure.error
-        self._lost(End(error, now, self.retry_ms, self._sent))
+        self._lost(
+            End(error, now, self.retry_ms, self._sent, malformed=failure.malformed)
+        )
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
         self.counters.connections += 1
         self.counters.last_byte_at = now
-        self._decoder = EventStreamDecoder(
-            self.last_event_id,
-            max_event_bytes=self._max_event_bytes,
-            on_comment=self._on_comment and self._comment,
-        )
+        self._decoder = self._new_decoder()
         self.notices.opened(answer.status)
         self._gaps.answered(answer, self.last_event_id)
         recovery = self._reconnection.opened(now, self.last_event_id)
         if recovery is not None:
             self.notices.recovered(*recovery, self.last_event_id)
 
+    def _new_decoder(self) -> EventStreamDecoder:
+        cursor, limit = self.last_event_id, self._max_event_bytes
+        if not self.is_mixed:
+            return EventStreamDecoder(cursor, max_event_bytes=limit)
+        return InlineDecoder(
+            cursor,
+            max_event_bytes=limit,
+            hears=self._hears_comments,
+            passes_over=self._passes_over,
+        )
+
     # ------------------------------------------------------------------ the stream
 
-    def receive(self, chunk: bytes, now: float) -> list[ServerSentEvent]:
-        """The events that ``chunk`` completes, to be handed over in this order."""
+    def receive(self, chunk: bytes, now: float) -> list[Any]:
+        """The events that ``chunk`` completes, to be handed over in this order.
+
+        Among them, where they are asked for, the texts of comments, and errors for
+        events that are passed over.
+        """
         decoder, counters = self._decoder, self.counters
         counters.bytes += len(chunk)
         counters.last_byte_at = now
         if self._adaptive is not None:
             self._adaptive.arrived(now)
         try:
-            events = decoder.feed(chunk)
+            items: list[Any] = decoder.feed(chunk)
         except EventTooLarge as error:
             self.failed(Failure(error), now)
             return []
+        events = (
+            [i for i in items if type(i) is ServerSentEvent] if self.is_mixed else items
+        )
         self._events_handed_out = len(events)
         if decoder.retry_ms is not None:
             self.retry_ms = decoder.retry_ms
-        return events
-
-    def _comment(self, text: str) -> None:
-        assert self._on_comment is not None
-        ask(self._on_comment, text)
+        return items
 
     def handed_over(self, now: float) -> None:
         """All events of the last chunk were handed over: ID-only blocks count now."""
@@ -237,13 +261,8 @@ class StreamSession:
             sent: What was sent before that; None for nothing.
         """
         if sent is not None and self.state in (State.CONNECTING, State.OPEN):
-            error = StreamInterrupted(
-                f"{cause} broke off the {sent.method} to {self._url}; it is not sent"
-                " again, as the server may have acted on it: pass resend=True if it"
-                " may be",
-                url=self._url,
-            )
-            if not self._reconnection.may_resend(End(error, now, self.retry_ms, sent)):
+            error = self._reconnection.broken_off(sent, cause, self._url)
+            if error is not None:
                 self._fail(error)
                 return
         if self.state is State.OPEN:
@@ -252,9 +271,9 @@ class StreamSession:
     def renewed(self, cause: str, now: float) -> None:
         """The connection was given up for another one, which is due at once."""
         if self.state is State.OPEN:
-            self._reconnection.rate(now, self.last_event_id)
+            self._reconnection.rate(now, self.last_event_id, self.retry_ms)
             self.counters.reconnected(cause)
-            self.notices.given_up(cause)
+            self.notices.given_up(cause, self._unfinished_bytes)
         self.state = State.CONNECTING
 
     def raised(self, error: BaseException) -> None:
@@ -282,11 +301,12 @@ class StreamSession:
 
     def _wait(self, end: End, wait: Wait) -> None:
         cause = type(end.error).__name__
+        unfinished_bytes = self._unfinished_bytes
         self._last_error = without_frames(end.error)
         self.state = State.WAITING
         self.wake_at = end.now + wait.delay
         self.counters.reconnected(cause)
-        self.notices.failed(end.error)
+        self.notices.failed(end.error, unfinished_bytes, wait.goes_on)
         self.notices.waiting(wait.delay, wait.attempt, cause)
 
     def _fail(self, error: BaseException) -> None:
@@ -296,5 +316,11 @@ class StreamSession:
         self._finish(type(error).__name__, message)
 
     def _finish(self, reason: str, error: str | None = None) -> None:
+        unfinished_bytes = self._unfinished_bytes
         self.state = State.CLOSED
-        self.notices.closed(reason, error)
+        self.notices.closed(reason, error, unfinished_bytes)
+
+    @property
+    def _unfinished_bytes(self) -> int:
+        """What of an event goes with the connection at hand."""
+        return self._decoder.unfinished_bytes if self.state is State.OPEN else 0

@@ -18,7 +18,9 @@ class StreamStats:
         reconnects: Ends that another attempt followed, by cause.
         events: Events handed to the caller.
         bytes: Bytes of the bodies, decoded.
-        last_byte_age: Seconds since the last byte, or None before the first stream.
+        last_byte_age: Seconds since bytes, of heartbeats too, were last taken from a
+            stream, or since one was opened; None before the first. It grows in the
+            loop's body as well, where nothing is taken, and until the next stream.
     """
 
     connections: int

@@ -7,7 +7,7 @@ sleeps, logs or looks at a clock.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import Future, RetryCallState
 from tenacity.wait import wait_base
@@ -46,6 +46,7 @@ class ReconnectState(RetryCallState):
         is_server_directed: Whether the server has sent a ``retry``.
         retry_after: Seconds that this outcome's ``Retry-After`` asks for, or None.
         was_open: Whether a stream was ever open on this source.
+        malformed_answers: How many answers running were no HTTP, this one included.
     """
 
     # tenacity's own constructor reads the clock: every attribute is set here instead.
@@ -61,6 +62,7 @@ class ReconnectState(RetryCallState):
         is_server_directed: bool = False,
         retry_after: float | None = None,
         was_open: bool = False,
+        malformed_answers: int = 0,
     ) -> None:
         outcome = Future(attempt_number)
         outcome.set_exception(error)
@@ -82,6 +84,7 @@ class ReconnectState(RetryCallState):
         self.is_server_directed = is_server_directed
         self.retry_after = retry_after
         self.was_open = was_open
+        self.malformed_answers = malformed_answers
 
     @property
     def floor(self) -> float:
@@ -148,11 +151,19 @@ def retry_like_a_browser(retry_state: RetryCallState) -> bool:
 
 
 def ask_strategy(
-    name: str, strategy: Callable[[RetryCallState], _T], state: ReconnectState
+    name: str,
+    strategy: Callable[[RetryCallState], object],
+    state: ReconnectState,
+    kind: Callable[[Any], _T],
 ) -> _T:
-    """A strategy's answer; one that would have to be awaited is refused."""
+    """A strategy's answer as what is wanted, a ``kind``.
+
+    Raises:
+        CallersError: The strategy raised, its answer is of no such kind, or it would
+            have to be awaited.
+    """
     message = (
         f"{name}= returned an awaitable; reconnection strategies are plain functions on"
         " either face"
     )
-    return ask(plain, ask(strategy, state), message)
+    return ask(lambda: kind(plain(strategy(state), message)))

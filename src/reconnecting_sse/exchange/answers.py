@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from reconnecting_sse.core.answer import Answer
+from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.core.headers import header_text
 from reconnecting_sse.exchange.bodies import is_whole
 
 if TYPE_CHECKING:
     import httpxr
+
+DETOUR = "reconnecting_sse.detour"
+"""Where a response's ``extensions`` carry what was left behind on the way to it."""
 
 
 def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
@@ -18,9 +24,10 @@ def answer_of(response: httpxr.Response, refusal: str = "") -> Answer:
         (name.decode("latin-1").lower(), header_text(value))
         for name, value in response.headers.raw
     )
-    try:
-        url = str(response.request.url)
-    except RuntimeError:  # httpxr's way to say that it has none
-        url = ""
-    answer = Answer(response.status_code, headers, refusal=refusal, url=url)
+    detour = cast("Any", response).extensions.get(DETOUR)  # not in httpxr's stubs
+    answer = Answer(response.status_code, headers, refusal=refusal, detour=detour)
+    with suppress(RuntimeError):  # httpxr's way to say that it has none
+        request = response.request
+        sent_id = LAST_EVENT_ID.value_in(request.headers.raw) or b""
+        answer = replace(answer, url=str(request.url), id_bytes=len(sent_id))
     return answer.decoded() if is_whole(response) else answer

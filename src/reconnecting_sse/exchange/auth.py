@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
@@ -60,12 +61,12 @@ class Flow:
     """
 
     def __init__(self, auth: Any, request: httpxr.Request, *, is_async: bool) -> None:
-        self.wants_body = bool(getattr(auth, "requires_response_body", False))
+        self.wants_body: bool = bool(getattr(auth, "requires_response_body", False))
         self._name = type(auth).__name__
-        self._flow = _flow(auth, request, is_async=is_async)
+        self._flow: Any = flow_of(auth, is_async=is_async)(request)
         # httpxr's own fetches its token by a blocking call.
         is_plain = not isinstance(self._flow, AsyncGenerator)
-        self.blocks = is_plain and isinstance(auth, OAuth2Auth)
+        self.blocks: bool = is_plain and isinstance(auth, OAuth2Auth)
 
     def first(self) -> Any:
         """The first request to send.
@@ -76,13 +77,13 @@ class Flow:
         flow = self._flow
         if isinstance(flow, AsyncGenerator):
             return self._first_of(flow)
-        return self._checked(next(flow, None))
+        return self._begun(next(flow, None))
 
     def next(self, response: httpxr.Response) -> Any:
         """The request that follows ``response``, or None when the flow is done."""
         if isinstance(self._flow, AsyncGenerator):
-            return _next_of(self._flow, response)
-        return _sent(self._flow, response)
+            return self._next_of(self._flow, response)
+        return self._checked(_sent(self._flow, response))
 
     def close(self) -> Any:
         """End the flow early: what it holds over a request is let go of."""
@@ -92,34 +93,63 @@ class Flow:
 
     async def _first_of(self, flow: AsyncGenerator[Any, Any]) -> Any:
         async for request in flow:
-            return self._checked(request)
-        return self._checked(None)
+            return self._begun(request)
+        return self._begun(None)
 
-    def _checked(self, request: Any) -> Any:
+    async def _next_of(
+        self, flow: AsyncGenerator[Any, Any], response: httpxr.Response
+    ) -> Any:
+        try:
+            return self._checked(await flow.asend(response))
+        except StopAsyncIteration:
+            return None
+
+    def _begun(self, request: Any) -> Any:
         if request is None:
             raise TypeError(f"the auth flow of {self._name} gave no request to send")
+        return self._checked(request)
+
+    def _checked(self, request: Any) -> Any:
+        is_late = inspect.isawaitable(request)  # whoever runs it sees what it comes to
+        if not (request is None or is_late or isinstance(request, httpxr.Request)):
+            given = type(request).__name__
+            raise TypeError(
+                f"the auth flow of {self._name} gave {given}, not a request to send"
+            )
         return request
 
 
-def _flow(auth: Any, request: httpxr.Request, *, is_async: bool) -> Any:
+def flow_of(auth: Any, *, is_async: bool) -> Callable[[httpxr.Request], Any]:
+    """What of the object begins a flow on this face.
+
+    Raises:
+        TypeError: Nothing does.
+    """
+    name = _flows_name(auth, is_async=is_async)
+    if name is not None:
+        begin: Callable[[httpxr.Request], Any] = getattr(auth, name)
+        return begin
+    if callable(auth):
+        return lambda request: map(auth, (request,))
+    raise TypeError(
+        f"auth= must be a (user, password) tuple, a callable or an httpxr.Auth with a"
+        f" flow, not {type(auth).__name__}"
+    )
+
+
+def _flows_name(auth: Any, *, is_async: bool) -> str | None:
     has_plain = _overrides(auth, "auth_flow") or _overrides(auth, "sync_auth_flow")
     if _overrides(auth, "async_auth_flow"):
         if is_async:
-            return auth.async_auth_flow(request)
+            return "async_auth_flow"
         if not has_plain:
             raise TypeError(
                 f"{type(auth).__name__} has only async_auth_flow: it needs an"
                 " httpxr.AsyncClient"
             )
     if has_plain:
-        name = "auth_flow" if _overrides(auth, "auth_flow") else "sync_auth_flow"
-        return getattr(auth, name)(request)
-    if callable(auth):
-        return map(auth, (request,))
-    raise TypeError(
-        f"auth= must be a (user, password) tuple, a callable or an httpxr.Auth with a"
-        f" flow, not {type(auth).__name__}"
-    )
+        return "auth_flow" if _overrides(auth, "auth_flow") else "sync_auth_flow"
+    return None
 
 
 def _overrides(auth: Any, name: str) -> bool:
@@ -133,11 +163,4 @@ def _sent(flow: Any, response: httpxr.Response) -> Any:
     try:
         return flow.send(response)
     except StopIteration:
-        return None
-
-
-async def _next_of(flow: AsyncGenerator[Any, Any], response: httpxr.Response) -> Any:
-    try:
-        return await flow.asend(response)
-    except StopAsyncIteration:
         return None

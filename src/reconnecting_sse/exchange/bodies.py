@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class IteratedBody(LiveBody):
     """Reads any iterable of bytes; its transport decides about timeouts."""
 
     def __init__(self, stream: Any) -> None:
-        self.read_timeout = None
+        self.read_timeout: float | None = None
         self._stream = stream
         self._iterator: Iterator[bytes] | None = iter(stream)
 
@@ -89,7 +90,7 @@ class AsyncIteratedBody(AsyncLiveBody):
     """The same for an asynchronous iterable, or a plain one on the async face."""
 
     def __init__(self, stream: Any) -> None:
-        self.read_timeout = None
+        self.read_timeout: float | None = None
         self._stream = stream
         is_async = hasattr(stream, "__aiter__")
         self._iterator: Any = aiter(stream) if is_async else Awaited(iter(stream))
@@ -148,7 +149,8 @@ class Awaited:
 
 
 def _cut(error: Exception) -> httpxr.ReadError:
-    return httpxr.ReadError(f"the body was cut off: {type(error).__name__}: {error}")
+    said = shortened(str(error))
+    return httpxr.ReadError(f"the body was cut off: {type(error).__name__}: {said}")
 
 
 def _unreadable() -> httpxr.ReadError:

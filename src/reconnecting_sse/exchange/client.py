@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpxr
 
 from reconnecting_sse import transports
-from reconnecting_sse.exchange.environment import Substitutes, environment_proxy
+from reconnecting_sse.transports.ways.environment import environment_proxy
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -83,7 +83,11 @@ def is_live(transport: object) -> bool:
 
 
 class Transports:
-    """Finds the transport for a URL; ours takes the place of httpxr's built-in one."""
+    """Finds the transport for a URL; ours takes the place of httpxr's built-in one.
+
+    Attributes:
+        has_substituted: Whether it did.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -93,7 +97,8 @@ class Transports:
         else:
             ours = transports.StreamingTransport
             self._method = "handle_request"
-        self._substitutes = Substitutes(ours)
+        self._direct, self._by_environment = ours(), ours(trust_env=True)
+        self.has_substituted: bool = False
 
     def find(self, url: httpxr.URL) -> Any:
         """The transport that is to be called for ``url``.
@@ -113,14 +118,11 @@ class Transports:
                 f" and httpxr's proxied transport cannot stream; {_EXPLICIT}, with"
                 " proxy= there"
             )
-        is_free_to_choose = self._client.trust_env and not is_mounted
-        proxy = environment_proxy(url) if is_free_to_choose else None
-        return self._substitutes.through(proxy)
-
-    @property
-    def has_substituted(self) -> bool:
-        """Whether a transport of ours took the place of a built-in one."""
-        return bool(self._substitutes.made)
+        self.has_substituted = True
+        if is_mounted or not self._client.trust_env:
+            return self._direct
+        environment_proxy(url)  # one that is none is refused before anybody waits
+        return self._by_environment
 
     def decodes(self, transport: object) -> bool:
         """Whether the transport undoes the encodings it offers by itself."""

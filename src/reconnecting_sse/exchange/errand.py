@@ -21,6 +21,7 @@ class Errand:
         auth: The auth in force, None for none.
         extensions: They go with each request.
         trail: Where it is written down what a server may have seen.
+        streams: Content types whose bodies may never end.
         is_async: Which face makes the calls.
     """
 
@@ -30,4 +31,5 @@ class Errand:
     cookies: Cookies
     extensions: Mapping[str, Any]
     trail: Trail
+    streams: frozenset[str]
     is_async: bool

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import httpxr
 
+from reconnecting_sse.core.answer import doubt_about_id
 from reconnecting_sse.core.errors import (
     CertificateRejected,
     ConnectionFailed,
@@ -19,9 +20,18 @@ from reconnecting_sse.core.errors import (
     redacted,
 )
 from reconnecting_sse.core.reconnection import Failure
+from reconnecting_sse.transports.http1.faults import MalformedError
+from reconnecting_sse.transports.ways.environment import UnusableProxyError
+from reconnecting_sse.transports.ways.trust import UnusableFileError
 
-PERMANENT = (httpxr.UnsupportedProtocol, httpxr.LocalProtocolError)
-"""Wire errors that say the request itself is wrong: another attempt cannot help."""
+PERMANENT = (
+    httpxr.UnsupportedProtocol,
+    httpxr.LocalProtocolError,
+    UnusableFileError,
+    UnusableProxyError,
+)
+"""Errors of a wire that say the request, or what the wire was told, is wrong: another
+attempt cannot help."""
 
 _BEFORE_SENDING = (
     httpxr.ConnectError,
@@ -33,17 +43,23 @@ _BEFORE_SENDING = (
     socket.gaierror,
     ssl.SSLCertVerificationError,
 )
+# How a server may answer to a request that is too large for it.
+_CLOSED = (httpxr.ReadError, httpxr.RemoteProtocolError, httpxr.WriteError)
+
 _Error = TypeVar("_Error", bound=BaseException)
 
-_URL = re.compile(r"\w+://\S+")
+# From the beginning of a word only: to try each of its letters is quadratic.
+_URL = re.compile(r"(?<!\w)\w++://\S+")
 _NOT_THE_CLIENTS_TLS = (
     " (the client's own verify= and cert= cannot be read back, so they were not"
     " used: pass a transport of this package to the client)"
 )
 
 
-def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> Failure:
-    """An attempt that got no usable response."""
+def failed_attempt(
+    error: httpxr.HTTPError, url: str, *, substituted: bool, id_bytes: int = 0
+) -> Failure:
+    """An attempt that got no usable response; its ID had ``id_bytes``."""
     kind: type[StreamError] = ConnectionFailed
     if cause_of(error, ssl.SSLCertVerificationError):
         kind = CertificateRejected
@@ -51,10 +67,12 @@ def failed_attempt(error: httpxr.HTTPError, url: str, *, substituted: bool) -> F
     if status is not None:
         kind = UnexpectedStatus
     hint = _tls_hint(error, substituted=substituted)
+    if isinstance(error, _CLOSED) and (doubt := doubt_about_id(id_bytes)):
+        hint += f" ({doubt})"
     message = f"{redacted(url)}: {_described(error)}{hint}"
     failure = kind(message, url=url, status=status)
     failure.__cause__ = error
-    return Failure(failure)
+    return Failure(failure, malformed=cause_of(error, MalformedError) is not None)
 
 
 def was_never_sent(error: httpxr.HTTPError) -> bool:

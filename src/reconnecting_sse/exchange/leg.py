@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.answer import EVENT_STREAM
+from reconnecting_sse.core.answer import is_among
 from reconnecting_sse.core.callers import ask
-from reconnecting_sse.core.documents import LINES
 from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.auth import Flow
 from reconnecting_sse.exchange.calls import Exchanged, Free, InThread, ReadAll, Send
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.calls import Call, Steps
     from reconnecting_sse.exchange.errand import Errand
     from reconnecting_sse.exchange.hop import Hop
-
-_STREAMS = LINES | {EVENT_STREAM}  # whose bodies may never end
 
 
 class Leg:
@@ -49,9 +46,9 @@ class Leg:
     def _by_flow(self, flow: Flow) -> Steps:
         request = yield _call_of(flow, flow.first)
         while True:
-            self._complete(request)
+            ask(self._complete, request)
             exchanged = yield from self._sent(request)
-            followed = _followed_up(flow, exchanged)
+            followed = _followed_up(flow, exchanged, self._errand.streams)
             free = Free(exchanged.response)
             exchanged, request = yield from _or_else(free, followed)
             if request is None:
@@ -60,9 +57,9 @@ class Leg:
 
     def _complete(self, request: httpxr.Request) -> None:
         """Give a request that the flow has made what every hop's request has."""
-        extensions = cast("Any", request).extensions
-        for name, value in self._errand.extensions.items():
-            extensions.setdefault(name, value)
+        given = self._hop.extensions(self._errand.extensions, request.url)
+        for name, value in given.items():
+            cast("Any", request).extensions.setdefault(name, value)
         self._renew_cookies(request)
 
     def _renew_cookies(self, request: httpxr.Request) -> None:
@@ -72,7 +69,10 @@ class Leg:
         if not is_home or headers.get("cookie") != self._cookie:
             return
         value = self._errand.cookies.header(
-            request.url, hop.cookies, is_trusted=hop.is_trusted
+            request.url,
+            hop.cookies,
+            is_trusted=hop.is_trusted,
+            is_home=hop.is_home(request.url),
         )
         if value is not None:
             headers["Cookie"] = value
@@ -96,7 +96,7 @@ class Leg:
         except httpxr.HTTPError as error:
             errand.trail.fails(error)
             raise
-        _attach(response, request)
+        ask(_attach, response, request)
         yield from _or_else(Free(response), self._received(response, request))
         return Exchanged(response, transport)
 
@@ -117,10 +117,10 @@ def _or_else(cleanup: Call, steps: Steps) -> Steps:
         raise
 
 
-def _followed_up(flow: Flow, exchanged: Exchanged) -> Steps:
+def _followed_up(flow: Flow, exchanged: Exchanged, streams: frozenset[str]) -> Steps:
     """The answer as the flow was shown it, and the request it wants next."""
     response = exchanged.response
-    if flow.wants_body and not _is_stream(response):
+    if flow.wants_body and not _is_stream(response, streams):
         content = yield ReadAll(response)
         yield Free(response)
         exchanged = Exchanged(_buffered(response, content), exchanged.transport)
@@ -128,9 +128,9 @@ def _followed_up(flow: Flow, exchanged: Exchanged) -> Steps:
     return exchanged, request
 
 
-def _is_stream(response: httpxr.Response) -> bool:
-    content_type = answer_of(response).content_type
-    return response.status_code == 200 and content_type in _STREAMS  # noqa: PLR2004
+def _is_stream(response: httpxr.Response, streams: frozenset[str]) -> bool:
+    is_ok = response.status_code == 200  # noqa: PLR2004
+    return is_ok and is_among(answer_of(response).content_type, streams)
 
 
 def _attach(response: httpxr.Response, request: httpxr.Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconnecting_sse.core.answer import EVENT_STREAM, mismatch
+from reconnecting_sse.core.answer import EVENTS, mismatch
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
 from reconnecting_sse.core.documents import LINES, LineDecoder
 from reconnecting_sse.core.errors import UnexpectedContentType, redacted
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
 
-EVENTS = frozenset({EVENT_STREAM})
 EVENTS_OR_LINES = EVENTS | LINES
 
 

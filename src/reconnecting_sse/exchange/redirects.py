@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpxr
+
+from reconnecting_sse.core.errors import shortened
+from reconnecting_sse.transports.host import flaw_of
 
 if TYPE_CHECKING:
     from reconnecting_sse.exchange.hop import Hop
@@ -33,12 +37,14 @@ def _target(here: httpxr.URL, location: str | None) -> httpxr.URL | str:
     """Where it leads, or why it may not lead there."""
     if not location:
         return "a redirect without a Location"
-    try:
+    target = None
+    with suppress(httpxr.InvalidURL, ValueError):  # httpxr's join raises either
         target = here.join(location)
-    except (httpxr.InvalidURL, ValueError):  # httpxr's join raises either
+    if target is None or flaw_of(target):
         return "a redirect to something that is no URL"
     if target.scheme not in ("http", "https") or not target.host:
-        return f"a redirect to the scheme {target.scheme!r}, which is refused"
+        scheme = shortened(target.scheme)
+        return f"a redirect to the scheme {scheme!r}, which is refused"
     if here.scheme == "https" and target.scheme == "http":
         return "a redirect from https to http, which is refused"
     return target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +12,7 @@ from reconnecting_sse.core.answer import EVENT_STREAM
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.core.errors import redacted
 from reconnecting_sse.core.headers import merged, without
+from reconnecting_sse.transports.host import parsed
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.cursor import ByHeader
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 ACCEPT = (b"Accept", EVENT_STREAM.encode())
 
-_STREAM_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
+UNCOMPRESSED = (b"Accept-Encoding", b"identity")
+"""Servers that compress without flushing are many: they would hold events back."""
+
+COMPRESSED_DEFAULTS = (ACCEPT, (b"Cache-Control", b"no-cache"))
+"""What can be decoded is for the transport to know, and to offer."""
+
+_STREAM_DEFAULTS = (*COMPRESSED_DEFAULTS, UNCOMPRESSED)
 _BODY_KEYWORDS = ("content", "data", "files", "json")
 
 
@@ -48,6 +55,7 @@ class StreamRequest:
             client's come below them.
         params: What follows the URL's own query and the client's.
         auth: What ``auth=`` was; without one the client's own is used.
+        trusted_origins: Other origins that redirects may take all of this to.
         body: ``content``, ``data``, ``files`` or ``json``, where there is one.
         defaults: The headers that are sent unless the caller gives them.
         position: What to resume after, an empty one for all there is; None: what the
@@ -62,6 +70,7 @@ class StreamRequest:
     cookies: Any = None
     auth: Any = INHERIT
     follow_redirects: bool = True
+    trusted_origins: Collection[str] = ()
     extensions: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[tuple[bytes, bytes], ...] = _STREAM_DEFAULTS
@@ -81,7 +90,7 @@ class StreamRequest:
         """The same request, with these parameters in the place of its own by name."""
         given = httpxr.QueryParams(self.params or ()).multi_items()
         kept = [pair for pair in given if pair[0] not in params]
-        url: Any = httpxr.URL(self.url)
+        url: Any = parsed(self.url)
         for name in params:
             if name in url.params:
                 url = url.copy_remove_param(name)
@@ -103,19 +112,25 @@ def read_back(request: StreamRequest) -> StreamRequest:
     return replace(request, position=position or "")
 
 
+@dataclass(frozen=True, slots=True)
+class ResumeWithQuery:
+    """Puts the last event ID into a parameter of the query, too."""
+
+    name: str
+
+    def __call__(self, request: StreamRequest, attempt: Attempt) -> StreamRequest:
+        if not attempt.last_event_id:
+            return request
+        return request.with_params({self.name: attempt.last_event_id})
+
+
 def resume_with_query(name: str) -> Prepare:
     """For ``prepare=``: the last event ID goes into the query parameter ``name``, too.
 
     For servers that resume by it, such as Mercure with "lastEventID". While there is
     no ID the URL stays as it is, whatever start it names.
     """
-
-    def prepare(request: StreamRequest, attempt: Attempt) -> StreamRequest:
-        if not attempt.last_event_id:
-            return request
-        return request.with_params({name: attempt.last_event_id})
-
-    return prepare
+    return ResumeWithQuery(name)
 
 
 def request_of(method: str, url: str, keywords: Mapping[str, Any]) -> StreamRequest:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpxr
 
 from reconnecting_sse.core.callers import CallersError, plain
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.calls import Exchanged, Free, InThread, ReadAll, Send
 from reconnecting_sse.exchange.client import is_live
@@ -27,6 +28,24 @@ WHOLE_BODY_LIMIT = 1024 * 1024
 
 WHOLE_BODY_SILENCE = 10.0
 """Seconds of silence after which an answer that an auth flow wants is given up."""
+
+
+def current_task() -> asyncio.Task[Any]:
+    """The task that runs.
+
+    Raises:
+        RuntimeError: None does: no event loop of asyncio's runs here.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop either
+        task = None
+    if task is None:
+        raise RuntimeError(
+            "the async face is asyncio's, and no task of asyncio's is running: begin it"
+            " with asyncio.run(); under trio use the sync face in a thread"
+        )
+    return task
 
 
 def run(steps: Steps) -> Exchanged:
@@ -144,6 +163,6 @@ def _as_seen(error: BaseException, call: Call) -> BaseException:
 def _network_error(error: OSError) -> httpxr.TransportError:
     is_timeout = isinstance(error, TimeoutError)
     kind = httpxr.TimeoutException if is_timeout else httpxr.NetworkError
-    mapped = kind(f"{type(error).__name__}: {error}")
+    mapped = kind(f"{type(error).__name__}: {shortened(str(error))}")
     mapped.__cause__ = error
     return mapped

@@ -19,7 +19,7 @@ class Trail:
     """
 
     def __init__(self, method: str) -> None:
-        self.sent = Sent(method)
+        self.sent: Sent = Sent(method)
 
     def begins(self, method: str) -> None:
         """The first request is known."""

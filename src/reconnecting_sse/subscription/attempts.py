@@ -14,7 +14,7 @@ from reconnecting_sse.subscription import log
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpxr
 
@@ -32,20 +32,24 @@ class Attempts:
 
     Attributes:
         request: What to send, but for the last event ID.
+        content_types: What is read as events.
         prepare: Called before each attempt; gives the request to send in its place.
         timeout: What goes into the request's ``extensions["timeout"]``.
         listeners: Called with each fact, after it was logged.
+        on_comment: Called with the text of each comment.
     """
 
     client: Client
     transports: Transports
     request: StreamRequest
+    content_types: frozenset[str]
     prepare: Prepare | None
     url: str
     timeout: Mapping[str, float | None]
     logger: Any
     signal: AbortSignal
     listeners: Sequence[Callable[[Lifecycle], object]] = ()
+    on_comment: Callable[[str], object] | None = None
 
     def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
         """The exchange of one attempt."""
@@ -55,19 +59,37 @@ class Attempts:
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},
             is_async=is_async,
+            content_types=self.content_types,
             prepare=self.prepare and (lambda request: self.prepare(request, attempt)),
         )
 
-    def failed(self, error: httpxr.HTTPError, exchange: Exchange) -> Failure:
+    def failed(
+        self, error: httpxr.HTTPError, attempt: Attempt, exchange: Exchange
+    ) -> Failure:
         """What an attempt's error means to the loop."""
-        is_substituted = self.transports.has_substituted
-        failure = failed_attempt(error, self.url, substituted=is_substituted)
+        failure = failed_attempt(
+            error,
+            self.url,
+            substituted=self.transports.has_substituted,
+            id_bytes=len(attempt.last_event_id.encode()),
+        )
         return replace(failure, sent=exchange.sent)
 
     def answer(self, exchanged: Exchanged, exchange: Exchange) -> Answer:
         """What an attempt's response means to the session."""
         answer = answer_of(exchanged.response, exchanged.refusal)
-        return replace(answer, sent=exchange.sent)
+        return replace(answer, sent=exchange.sent, wanted=self.content_types)
+
+    def hear(self, comments: Iterable[str]) -> None:
+        """Hand comments out, until the caller wants no more."""
+        ask(self._hear, comments)
+
+    def _hear(self, comments: Iterable[str]) -> None:
+        assert self.on_comment is not None
+        for comment in comments:
+            if self.signal.aborted:
+                break
+            self.on_comment(comment)
 
     def tell(self, fact: Lifecycle) -> None:
         """Log a fact, and tell whoever listens."""

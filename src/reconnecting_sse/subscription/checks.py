@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.callers import ask
+from reconnecting_sse.core.callers import ask_whether
 from reconnecting_sse.core.lifecycle import Gap
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Checks:
         return self.until is not None or self.is_gap is not None
 
     def tells_of_a_gap(self, event: ServerSentEvent) -> bool:
-        """Ask about a gap; raises ``CallersError`` as ``ask`` does."""
-        return self.is_gap is not None and bool(ask(self.is_gap, event))
+        """Ask about a gap; raises ``CallersError`` as ``ask_whether`` does."""
+        return self.is_gap is not None and ask_whether(self.is_gap, event)
 
     def is_last(self, event: ServerSentEvent) -> bool:
-        """Ask whether it is the last; raises ``CallersError`` as ``ask`` does."""
-        return self.until is not None and bool(ask(self.until, event))
+        """Ask whether it is the last; raises as ``tells_of_a_gap`` does."""
+        return self.until is not None and ask_whether(self.until, event)

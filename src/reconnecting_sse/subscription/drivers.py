@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import TYPE_CHECKING, Any
+
+from reconnecting_sse.exchange.runners import current_task
+from reconnecting_sse.subscription.readers import Reader
 
 if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
@@ -15,13 +16,34 @@ if TYPE_CHECKING:
 class _Driver:
     """What is looked up once, and not for each event."""
 
-    __slots__ = ("_check", "_queue", "_session", "_subscription")
+    __slots__ = ("_is_checked", "_queue", "_session", "_subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
         self._session = subscription.session
         self._queue = subscription.queue
-        self._check = subscription.check if subscription.checks.are_any else None
+        self._is_checked = subscription.checks.are_any
+
+    def _checked(self) -> ServerSentEvent | None:
+        """The next event, once the caller's questions about it are answered.
+
+        What is broken off leaves it in hand, and begins with it again.
+        """
+        queue = self._queue
+        if queue.in_hand is None:
+            # Not by next(): a signal might come between that and the assignment.
+            for taken in queue.pending:
+                queue.in_hand = taken
+                break
+        event = queue.in_hand
+        if event is None:
+            return None
+        self._subscription.check(event)
+        if queue.in_hand is None:  # closed meanwhile, and handed over all the same
+            queue.discarded -= 1
+        self._session.last_event_id = event.id
+        queue.in_hand = None
+        return event
 
 
 class Events(_Driver):
@@ -34,9 +56,9 @@ class Events(_Driver):
 
     def __next__(self) -> ServerSentEvent:
         while True:
+            if self._is_checked and (checked := self._checked()) is not None:
+                return checked
             for event in self._queue.pending:
-                if self._check is not None:
-                    self._check(event)
                 self._session.last_event_id = event.id
                 return event
             if not self._refill():
@@ -44,17 +66,24 @@ class Events(_Driver):
 
     def _refill(self) -> bool:
         here = self._subscription
-        here.readers.enter(threading.get_ident())
+        reader, is_in = Reader(), False
         try:
+            is_in = here.readers.enter(reader)
+            if not is_in:
+                return False
             step = here.pump.resumed()
             while callable(step):
                 step = here.pump.advanced(None if here.orders.are_due else step())
             taken = here.taken(step)
+            here.pump.is_under_way = False
         except BaseException as error:
-            here.pump.break_off(error)
+            if is_in:
+                here.pump.break_off(error)
             raise
         finally:
-            here.readers.leave()
+            here.readers.leave(reader, None)
+            if here.orders.stop is not None:
+                here.settle()
         if isinstance(taken, BaseException):
             raise taken
         return taken
@@ -70,9 +99,9 @@ class AsyncEvents(_Driver):
 
     async def __anext__(self) -> ServerSentEvent:
         while True:
+            if self._is_checked and (checked := self._checked()) is not None:
+                return checked
             for event in self._queue.pending:
-                if self._check is not None:
-                    self._check(event)
                 self._session.last_event_id = event.id
                 return event
             if not await self._refill():
@@ -80,8 +109,11 @@ class AsyncEvents(_Driver):
 
     async def _refill(self) -> bool:
         here = self._subscription
-        here.readers.enter(asyncio.current_task())
+        reader, is_in = Reader(current_task().get_loop()), False
         try:
+            is_in = here.readers.enter(reader)
+            if not is_in:
+                return False
             step = here.pump.resumed()
             while callable(step):
                 outcome: Any = None if here.orders.are_due else step()
@@ -91,11 +123,15 @@ class AsyncEvents(_Driver):
             taken = here.taken(step)
             if taken is not True:
                 await here.let_go(taken)
+            here.pump.is_under_way = False
         except BaseException as error:
-            here.pump.break_off(error)
+            if is_in:
+                here.pump.break_off(error)
             raise
         finally:
-            here.readers.leave()
+            here.readers.leave(reader, None)
+            if here.orders.stop is not None:
+                here.settle()
         if isinstance(taken, BaseException):
             raise taken
         return taken

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import httpxr
 
-from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.callers import CallersError, ask
 from reconnecting_sse.core.errors import BODY_LIMIT
 from reconnecting_sse.core.loop import Raised
 from reconnecting_sse.exchange.bodies import async_body_of, body_of
@@ -27,10 +27,10 @@ from reconnecting_sse.exchange.runners import run, run_async
 from reconnecting_sse.subscription.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from reconnecting_sse.core.answer import Answer
-    from reconnecting_sse.core.lifecycle import Attempt
+    from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
     from reconnecting_sse.core.sent import Sent
     from reconnecting_sse.exchange.calls import Exchanged
@@ -56,7 +56,8 @@ class _Effects(Generic[_Body]):
         self._attempts = attempts
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
-        self.tell = attempts.tell
+        self.tell: Callable[[Lifecycle], None] = attempts.tell
+        self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
 
     @property
@@ -71,9 +72,11 @@ class _Effects(Generic[_Body]):
 
     def drop(self) -> None:
         """Free the connection."""
-        body, self._body = self._body, None
+        body = self._body
         if body is not None:
+            # Forgotten last: a signal may break this off, and then it is done again.
             body.close()
+            self._body = None
             self._attempts.signal.attach(None)
 
     def _took(self, exchanged: Exchanged, exchange: Exchange, body: _Body) -> Answer:
@@ -90,11 +93,12 @@ class SyncEffects(_Effects["LiveBody"]):
         try:
             exchange = self._exchange = attempts.exchange(attempt, is_async=False)
             exchanged = run(exchange.steps())
+            body = ask(body_of, exchanged.response)
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return attempts.failed(error, exchange)
-        answer = self._took(exchanged, exchange, body_of(exchanged.response))
+            return attempts.failed(error, attempt, exchange)
+        answer = self._took(exchanged, exchange, body)
         if answer.is_event_stream:
             return answer
         return replace(answer, body=self._error_body(answer.status))
@@ -176,12 +180,13 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         try:
             exchange = self._exchange = attempts.exchange(attempt, is_async=True)
             exchanged = await run_async(exchange.steps(), self._guard)
+            body = ask(async_body_of, exchanged.response)
         except CallersError as callers:
             return Raised(callers.error)
         except httpxr.HTTPError as error:
-            return attempts.failed(error, exchange)
+            return attempts.failed(error, attempt, exchange)
         self._is_live = is_live(exchanged.transport)
-        answer = self._took(exchanged, exchange, async_body_of(exchanged.response))
+        answer = self._took(exchanged, exchange, body)
         if answer.is_event_stream:
             return answer
         return replace(answer, body=await self._error_body(answer.status))
@@ -223,11 +228,3 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         await self.let_go()
         with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
             await self._guard(asyncio.sleep(max(delay, 0.0)))
-
-    async def adrop(self) -> None:
-        """Free the connection and wait until its socket is gone."""
-        body = self._body
-        self.drop()
-        if body is not None and self._is_live:
-            await body.aclose()
-        await self.let_go()

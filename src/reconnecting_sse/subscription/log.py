@@ -43,12 +43,26 @@ def default_logger() -> Any:
     return _wrapped(logging.getLogger(NAME))
 
 
+_as_message = structlog.processors.KeyValueRenderer(key_order=["event"])
+
+
+def _as_message_and_attributes(logger: Any, method: str, fields: Any) -> Any:
+    """A readable message, and the fields as the record's own, for JSON formatters.
+
+    A name that the record has already, or that the application's record factory gives
+    it, gets an underscore behind it: ``logging`` would raise.
+    """
+    taken = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+    extra = {f"{n}_" if n in taken else n: value for n, value in fields.items()}
+    return (_as_message(logger, method, fields),), {"extra": extra}
+
+
 def _wrapped(logger: Any) -> Any:
     return structlog.wrap_logger(
         logger,
         processors=[
             structlog.stdlib.filter_by_level,
-            structlog.processors.KeyValueRenderer(key_order=["event"]),
+            _as_message_and_attributes,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         context_class=dict,

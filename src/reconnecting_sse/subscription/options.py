@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.answer import ANY_TYPE
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
+from reconnecting_sse.core.media import essence_of
 from reconnecting_sse.core.policy import ReconnectPolicy
-from reconnecting_sse.exchange.request import fields_of, request_of
+from reconnecting_sse.exchange.request import (
+    COMPRESSED_DEFAULTS,
+    fields_of,
+    request_of,
+)
+from reconnecting_sse.exchange.urls import named_origin
 from reconnecting_sse.subscription.checks import GapWatch
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.exchange.request import StreamRequest
@@ -88,8 +97,11 @@ def check_prepare(prepare: object, *, is_async: bool) -> None:
         )
 
 
-def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
+def repeatable_request(
+    method: str, url: str, *, compress: bool, **keywords: Any
+) -> StreamRequest:
     """The request that the keywords describe, if it can be sent again and again."""
+    trusted = origins_of(keywords.pop("trusted_origins"))
     json, data, content = (keywords[name] for name in ("json", "data", "content"))
     if sum((bool(data), bool(content), json is not None)) > 1:
         raise TypeError("give one of json=, data= and content=: a request has one body")
@@ -99,9 +111,30 @@ def repeatable_request(method: str, url: str, **keywords: Any) -> StreamRequest:
             f" a {type(content).__name__} may give its data only once"
         )
     # Headers may come from an iterator, which gives them only once.
-    return request_of(
-        method, url, {**keywords, "headers": fields_of(keywords["headers"])}
-    )
+    keywords["headers"] = fields_of(keywords["headers"])
+    request = replace(request_of(method, url, keywords), trusted_origins=trusted)
+    return replace(request, defaults=COMPRESSED_DEFAULTS) if compress else request
+
+
+def origins_of(given: Collection[str]) -> Collection[str]:
+    """The names of origins, if they are that."""
+    if isinstance(given, str):
+        raise TypeError(f"trusted_origins= is a list of origins: write [{given!r}]")
+    origins = tuple(map(str, given))
+    for origin in origins:
+        named_origin(origin)
+    return origins
+
+
+def content_types_of(types: Collection[str]) -> frozenset[str]:
+    """The essences of what is to be read as events; ``ANY_TYPE`` for whatever comes."""
+    given = [types] if isinstance(types, str) else list(types)
+    essences = {t if t == ANY_TYPE else essence_of(t) for t in given}
+    if not given or "" in essences:
+        raise ValueError(
+            f'content_types= names media types, as "text/plain", or is "*": {types!r}'
+        )
+    return frozenset(essences)
 
 
 def end_of(on_end: _OnEnd) -> _OnEnd:
@@ -118,6 +151,13 @@ def event_bytes_of(value: int | None) -> int | None:
     raise ValueError(f"max_event_bytes= is a number of bytes, or None, not {value!r}")
 
 
+def passes_over(too_large: Literal["raise", "skip"]) -> bool:
+    """Whether an event that is too large is no error."""
+    if too_large not in ("raise", "skip"):
+        raise ValueError(f'too_large= is "raise" or "skip", not {too_large!r}')
+    return too_large == "skip"
+
+
 def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:
     """The policy as it was given, or of the strategies that were."""
     given = {name: s for name, s in strategies.items() if s is not None}
@@ -131,7 +171,8 @@ def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPo
 def initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
     """The first attempt's ID: the keyword's, the caller's header's or the client's."""
     if not (given is None or isinstance(given, str)):
-        raise TypeError(f"last_event_id= is a str, as an event gave it, not {given!r}")
+        got = shortened(repr(given))
+        raise TypeError(f"last_event_id= is a str, as an event gave it, not {got}")
     in_header = LAST_EVENT_ID.position_in(fields_of(request.headers))
     if in_header is None:
         in_header = LAST_EVENT_ID.position_in(client.headers.raw)

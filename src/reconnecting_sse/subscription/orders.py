@@ -24,7 +24,7 @@ class Orders:
 
     def __init__(self, signal: AbortSignal) -> None:
         self.stop: Stop | None = None
-        self.signal = signal
+        self.signal: AbortSignal = signal
 
     def end(self, reason: str) -> None:
         """Want no more."""

@@ -2,6 +2,7 @@
 
 An exception may come from outside at any point, a signal handler's or a cancellation:
 then the connection and the loop are dropped, and a new loop goes on from the cursor.
+Another may come while that is being done: it is done again before anybody goes on.
 """
 
 from __future__ import annotations
@@ -24,9 +25,21 @@ class Pump:
     """Goes through the loop's steps, one reader after the other.
 
     Each step is handed out to be made, and is advanced from with what it came to.
+
+    Attributes:
+        is_under_way: Whether somebody goes through them, or was broken off in that, and
+            the loop is not to be trusted. Whoever is done says so here.
     """
 
-    __slots__ = ("_effects", "_loop", "_orders", "_session", "_step")
+    __slots__ = (
+        "_cause",
+        "_effects",
+        "_loop",
+        "_orders",
+        "_session",
+        "_step",
+        "is_under_way",
+    )
 
     def __init__(
         self,
@@ -37,6 +50,8 @@ class Pump:
         self._session = session
         self._effects = effects
         self._orders = orders
+        self._cause = "interruption"
+        self.is_under_way: bool = False
         self._loop = self._begun()
         self._step: Step | None = next(self._loop, None)  # not yet made
 
@@ -45,6 +60,9 @@ class Pump:
 
     def resumed(self) -> Step | None:
         """The step at which the last reader left, or the one after his events."""
+        if self.is_under_way:
+            self.settle()
+        self.is_under_way = True
         step, self._step = self._step, None
         return self.advanced(None) if step is None else step
 
@@ -62,20 +80,20 @@ class Pump:
 
     def break_off(self, error: BaseException) -> None:
         """An exception came from outside: free the connection at once."""
+        self._cause = type(error).__name__
+        self.settle()
+
+    def settle(self) -> None:
+        """Begin again where a loop was broken off, or tell that it is over."""
+        self.is_under_way = True
         self._effects.drop()
-        if self._orders.stop is None:
-            cause, now = type(error).__name__, time.monotonic()
-            self._session.interrupted(cause, now, self._effects.sent)
-            self._begin_again()
+        stop = self._orders.stop
+        if stop is None:
+            now = time.monotonic()
+            self._session.interrupted(self._cause, now, self._effects.sent)
         else:
-            self.finish(self._orders.stop.reason)
-
-    def finish(self, reason: str) -> None:
-        """Tell that it is over, where no step will."""
-        self._session.close(reason)
-        self._begin_again()
-
-    def _begin_again(self) -> None:
+            self._session.close(stop.reason)
         tell(self._session, self._effects)
         self._loop = self._begun()
         self._step = next(self._loop, None)
+        self.is_under_way = False

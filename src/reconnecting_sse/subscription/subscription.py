@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.callers import CallersError
@@ -10,7 +11,7 @@ from reconnecting_sse.subscription.effects import AsyncEffects
 from reconnecting_sse.subscription.orders import Orders
 from reconnecting_sse.subscription.pump import Pump
 from reconnecting_sse.subscription.queue import EventQueue
-from reconnecting_sse.subscription.readers import Readers
+from reconnecting_sse.subscription.readers import Cleaner, Readers
 
 if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
@@ -41,10 +42,11 @@ class Subscription:
         self.session = session
         self.effects = effects
         self.checks = checks
-        self.readers = Readers()
-        self.queue = EventQueue()
-        self.orders = Orders(signal)
-        self.pump = Pump(session, effects, self.orders)
+        self.readers: Readers = Readers()
+        self.queue: EventQueue = EventQueue()
+        self.orders: Orders = Orders(signal)
+        self.pump: Pump = Pump(session, effects, self.orders)
+        self._is_left = False
 
     # ------------------------------------------------------------------ reading
 
@@ -52,8 +54,11 @@ class Subscription:
         """Make the loop's events the pending ones; False, or the error, at the end."""
         if not isinstance(step, list):
             return step.error if isinstance(step, Fail) else False
-        self.session.counters.events += len(step)
-        self.queue.pending = iter(step)
+        counters = self.session.counters
+        pending, events = iter(step), counters.events + len(step)
+        # Nothing is called between the two: no signal can come between.
+        self.queue.pending = pending
+        counters.events = events
         if self.orders.stop is not None:  # it came while they were decoded
             self.queue.discard()
         return True
@@ -66,16 +71,11 @@ class Subscription:
         try:
             if self.checks.tells_of_a_gap(event):
                 self._tell_gap()
-            is_last = self.checks.is_last(event)
-        except BaseException as error:
-            self.queue.put_back(event)  # it was not handed over
-            if isinstance(error, Exception):  # and not a signal's
-                self.end("error")
-            if isinstance(error, CallersError):
-                raise error.error from error.error.__cause__
-            raise
-        if is_last:
-            self.end("until")
+            if self.checks.is_last(event):
+                self.end("until")
+        except CallersError as callers:
+            self.end("error")
+            raise callers.error from callers.error.__cause__
 
     def _tell_gap(self) -> None:
         """Tell of a gap at once; whoever is told may raise, and so end it."""
@@ -83,8 +83,8 @@ class Subscription:
         session.gap(TOLD_BY_AN_EVENT)
         tell(session, self.effects)
         error, session.error = session.error, None
-        if error is not None:
-            raise error
+        if isinstance(error, Exception):
+            raise CallersError(error)
 
     async def let_go(self, taken: BaseException | bool) -> None:
         """It is over: wait until what was dropped is closed, unless that is urgent."""
@@ -104,12 +104,44 @@ class Subscription:
         """Want no more: whoever is blocked is released."""
         self.orders.end(reason)
         self.queue.discard()
-        # With nobody reading the socket is freed here, else by the reader himself.
-        if not self.readers.is_one_in and not isinstance(self.effects, AsyncEffects):
-            self.effects.drop()
+        if reason != "until":
+            self.queue.withdraw()
+        if not isinstance(self.effects, AsyncEffects):
+            self.settle()
 
-    def finish(self) -> None:
-        """Tell that it is over, where no reader will; for its owner's own thread."""
-        assert self.orders.stop is not None
-        if not self.readers.is_one_in:
-            self.pump.finish(self.orders.stop.reason)
+    def leave(self) -> None:
+        """Want no more, and have it told; for its owner's own thread."""
+        self.end("closed")
+        self._is_left = True
+        self.settle()
+
+    async def aleave(self) -> None:
+        """The same, and wait until what was dropped is closed."""
+        effects, reader = self.effects, self.readers.current
+        here = asyncio.get_running_loop()
+        is_elsewhere = reader is not None and reader.loop is not here
+        if is_elsewhere or not isinstance(effects, AsyncEffects):
+            self.leave()
+            return
+        self.end("closed")
+        if reader is not None:
+            effects.drop()  # he waits, and will go on in this very thread
+        self.leave()
+        await effects.let_go()
+
+    def settle(self) -> None:
+        """Free the connection of what is over, and tell it if that was asked for.
+
+        While somebody reads that is for him to do.
+        """
+        if not self._is_left:
+            # Who comes in from now on hears first that it is over, and reads nothing.
+            if self.readers.current is None:
+                self.effects.drop()
+            return
+        cleaner = Cleaner()
+        try:
+            if self.readers.admits(cleaner):
+                self.pump.settle()
+        finally:
+            self.readers.leave(cleaner, None)

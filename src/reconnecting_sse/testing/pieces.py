@@ -55,10 +55,9 @@ def encoded(body: Body, encoder: Identity, *, is_finished: bool) -> Iterator[Enc
     """The body's pieces, encoded; an empty one is none."""
     for piece in pieces_of(body):
         match piece:
-            case "" | b"":
-                pass
             case str() | bytes():
-                yield encoder.encode(_as_bytes(piece))
+                if piece:  # bytes and text are not compared: python -bb minds
+                    yield encoder.encode(_as_bytes(piece))
             case PartOfChunk():
                 yield replace(piece, data=encoder.encode(_as_bytes(piece.data)))
             case _:

@@ -13,13 +13,15 @@ import httpxr
 try:
     import httpx
     from respx.mocks import AbstractRequestMocker
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "answering from respx routes needs respx and httpx:"
         ' pip install "reconnecting-sse[testing]"'
-    ) from error
+    ) from _error
 
+from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.exchange.bodies import Awaited
+from reconnecting_sse.transports.body import reads_live
 
 if TYPE_CHECKING:
     from typing import Self
@@ -124,19 +126,24 @@ class RespxMocker(AbstractRequestMocker):
         cls,
         httpx_response: httpx.Response,
         target: object,  # noqa: ARG003 - respx's signature
-        **kwargs: Any,  # noqa: ARG003
+        **kwargs: Any,
     ) -> httpxr.Response:
-        return _httpxr_response(httpx_response, BridgedBody(httpx_response.stream))
+        body = BridgedBody(httpx_response.stream)
+        is_live = reads_live(kwargs["request"], _answer_of(httpx_response))
+        return _httpxr_response(httpx_response, body if is_live else b"".join(body))
 
     @classmethod
     async def from_async_httpx_response(
         cls,
         httpx_response: httpx.Response,
         target: object,  # noqa: ARG003 - respx's signature
-        **kwargs: Any,  # noqa: ARG003
+        **kwargs: Any,
     ) -> httpxr.Response:
         body = AsyncBridgedBody(httpx_response.stream)
-        return _httpxr_response(httpx_response, body)
+        if reads_live(kwargs["request"], _answer_of(httpx_response)):
+            return _httpxr_response(httpx_response, body)
+        whole = b"".join([chunk async for chunk in body])
+        return _httpxr_response(httpx_response, whole)
 
 
 class BridgedBody:
@@ -216,16 +223,23 @@ async def _content(request: httpxr.Request) -> bytes:
     return await request.aread()
 
 
+def _answer_of(response: httpx.Response) -> Answer:
+    types = response.headers.get_list("content-type")
+    fields = tuple(("content-type", value) for value in types)
+    return Answer(response.status_code, fields)
+
+
 def _httpxr_response(
-    response: httpx.Response, body: BridgedBody | AsyncBridgedBody
+    response: httpx.Response, body: BridgedBody | AsyncBridgedBody | bytes
 ) -> httpxr.Response:
     # As bytes, which httpxr takes, though its type stubs do not: some are not text.
     headers: Any = response.headers.raw
+    kind = "content" if isinstance(body, bytes) else "stream"
     return httpxr.Response(
         response.status_code,
         headers=headers,
-        stream=body,
         extensions=dict(response.extensions),
+        **cast("Any", {kind: body}),
     )
 
 

@@ -34,18 +34,20 @@ if TYPE_CHECKING:
 JOIN_TIMEOUT = 5.0
 """How long leaving the block waits for a handler that is still running."""
 
-_BEYOND = Answer(end="hang")
+# Of all answers the one that ends a subscription, whatever its policy is.
+_BEYOND = Answer(204, headers=())
 
 
 class ScriptedServer:
     """Serves a script's steps on loopback, one connection and request each.
 
-    A request beyond the script is recorded as ``unexpected`` and gets an event stream
-    that stays silent. Leaving the block closes all sockets and joins all threads, and
-    raises the first of the ``errors``, unless the block itself raised.
+    A request beyond the script is an error, and answered 204, so that a subscription
+    ends at once. Leaving the block closes all sockets and joins all threads, and raises
+    the first of the ``errors``; they are noted if the block itself raised.
 
     Attributes:
-        errors: What handlers and lazy bodies raised, and waits that took too long.
+        errors: What handlers and lazy bodies raised, waits that took too long, and an
+            ``AssertionError`` for each request beyond the script.
 
     Args:
         script: Steps and handlers in order of requests; or one handler for all.
@@ -204,6 +206,8 @@ class ScriptedServer:
                 step = self._steps.popleft()
             elsewhere = isinstance(step, Answer) and step.listener != request.listener
             request.unexpected = step is _BEYOND or elsewhere
+            if step is _BEYOND and not self._stopping.is_set():
+                self.errors.append(_beyond(request, len(self._requests)))
             refused = self._next_refusal()
             self._requests.append(request)
             self._changed.notify_all()
@@ -215,3 +219,13 @@ class ScriptedServer:
             seconds += step.seconds
             self._steps.popleft()
         return seconds
+
+
+def _beyond(request: RecordedRequest, played: int) -> AssertionError:
+    last_event_id = request.header("last-event-id")
+    after = "" if last_event_id is None else f", with Last-Event-ID {last_event_id!r},"
+    return AssertionError(
+        f"{request.method} {request.target}{after} came as request {played + 1}, and"
+        f" the script has answers for {played}; give it another step, or let it end"
+        ' with Answer(204), or with one whose end="hang"'
+    )

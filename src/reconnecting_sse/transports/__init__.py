@@ -1,7 +1,7 @@
-"""Transports that stream: third-party wires behind httpxr's transport interfaces.
+"""The one wire: from a URL to a body that is read as it arrives.
 
-Each wire is imported when its transport is first asked for: a program of one face does
-not pay for the other's.
+May know the core. Both faces have the same wire, and a driver each, which is imported
+when its transport is first asked for: nobody pays for the face that is not used.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncStreamingTransport", "StreamingTransport"]
 
-_WIRES = {
+_MODULES = {
     "AsyncStreamingTransport": "asynchronous",
     "StreamingTransport": "blocking",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WIRES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_WIRES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -28,8 +28,8 @@ class AbortSignal:
     __slots__ = ("_release", "aborted", "is_due")
 
     def __init__(self) -> None:
-        self.aborted = False
-        self.is_due = False
+        self.aborted: bool = False
+        self.is_due: bool = False
         self._release: Release | None = None
 
     def attach(self, release: Release | None) -> Release | None:

@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 
 class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
-    """Sends each request over a connection of its own, and streams the response.
+    """Sends each request over a connection of its own, and streams what is a stream.
+
+    Live are the responses to this package, and event streams and lines of JSON whoever
+    asks; any other is read whole before it is returned.
 
     One instance serves any number of tasks and event loops. Nothing is ever resent,
     redirected or kept for another request. The response's stream owns the connection:
     whoever opens it closes it. The content codings that were offered are decoded; any
-    other is handed over as it came. The environment is not read. Files are, in a
-    thread, when they are first needed.
+    other is handed over as it came. Files are read, in a thread, when they are first
+    needed.
 
     Args:
         verify: Whether certificates are checked; or a file or directory of the CAs to
@@ -42,6 +45,12 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
             https, socks5 or socks5h (the last leaves names to the proxy).
         uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+        trust_env: Whether to go by the proxies that the environment names
+            (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, less ``NO_PROXY``), asked
+            anew for each request.
+        server_hostname: The name that certificates of origins must have, and that they
+            are asked for by (SNI), instead of the URL's host; a request's
+            ``extensions={"sni_hostname": …}`` counts more.
 
     Raises:
         ValueError: The arguments do not fit together, or name no proxy.
@@ -58,8 +67,17 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         cert: Certificate | None = None,
         proxy: ProxyTypes | None = None,
         uds: StrPath | None = None,
+        trust_env: bool = False,
+        server_hostname: str | None = None,
     ) -> None:
-        self._settings = Settings.of(verify, cert, proxy, uds)
+        self._settings = Settings.of(
+            verify,
+            cert,
+            proxy,
+            uds,
+            trust_env=trust_env,
+            server_hostname=server_hostname,
+        )
 
     async def handle_async_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request; the response once its headers are complete.
@@ -67,9 +85,11 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
         Raises:
             httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: There was no response.
-            ValueError: A certificate's file cannot be loaded.
+            RuntimeError: The event loop cannot watch a socket.
+            ValueError: A certificate's file cannot be loaded, or the environment names
+                a proxy that is none.
         """
-        route = self._settings.route(request.url)
+        route = self._settings.route(request)
         contexts, content = await self._contexts(route), await _content(request)
         wire = AsyncWire()
         conversation = Conversation(request, content, route, contexts, wire)
@@ -80,10 +100,12 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             wire.is_given_up = signal.aborted
         try:
             answered = await wire.run(conversation.steps())
+            live = AsyncBody(wire, conversation, answered)
+            is_live = conversation.is_live(answered)
+            body = live if is_live else b"".join([chunk async for chunk in live])
         except BaseException:
             wire.close()
             raise
-        body = AsyncBody(wire, conversation, answered)
         return conversation.response(answered, body)
 
     async def aclose(self) -> None:

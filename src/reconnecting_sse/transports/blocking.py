@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 class StreamingTransport(httpxr.BaseTransport):
-    """A transport for ``httpxr.Client`` whose responses arrive live.
+    """A transport for ``httpxr.Client`` whose streams arrive live.
+
+    Live are the requests of this package, and event streams and lines of JSON whoever
+    asks; any other response is read whole before it is returned.
 
     Each request gets its own connection, which is closed at the end of the response's
     body, or with it. Nothing is retried and no redirect followed here. Threads may
-    share one transport; a forked process may go on using it. The environment is not
-    read. Files are, when they are first needed.
+    share one transport; a forked process may go on using it. Files are read when they
+    are first needed.
 
     Args:
         verify: True trusts the system's certificate authorities, a path those in that
@@ -34,6 +37,12 @@ class StreamingTransport(httpxr.BaseTransport):
         proxy: The proxy's URL, with its credentials, or an ``httpxr.Proxy``: http,
             https, socks5 or socks5h (the last leaves names to the proxy).
         uds: The path of a Unix-domain socket to connect to, whatever the URL's host.
+        trust_env: Whether to go by the proxies that the environment names
+            (``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY``, less ``NO_PROXY``), asked
+            anew for each request.
+        server_hostname: The name that certificates of origins must have, and that they
+            are asked for by (SNI), instead of the URL's host; a request's
+            ``extensions={"sni_hostname": …}`` counts more.
 
     Raises:
         ValueError: The arguments do not fit together, or name no proxy.
@@ -50,8 +59,17 @@ class StreamingTransport(httpxr.BaseTransport):
         cert: Certificate | None = None,
         proxy: ProxyTypes | None = None,
         uds: StrPath | None = None,
+        trust_env: bool = False,
+        server_hostname: str | None = None,
     ) -> None:
-        self._settings = Settings.of(verify, cert, proxy, uds)
+        self._settings = Settings.of(
+            verify,
+            cert,
+            proxy,
+            uds,
+            trust_env=trust_env,
+            server_hostname=server_hostname,
+        )
 
     def handle_request(self, request: httpxr.Request) -> httpxr.Response:
         """Send the request and return as soon as the response's head is complete.
@@ -61,9 +79,10 @@ class StreamingTransport(httpxr.BaseTransport):
             httpxr.UnsupportedProtocol: The URL is neither http nor https.
             httpxr.ProxyError: The proxy does not open the way.
             httpxr.TransportError: The exchange failed on the way.
-            ValueError: A certificate's file cannot be loaded.
+            ValueError: A certificate's file cannot be loaded, or the environment names
+                a proxy that is none.
         """
-        route = self._settings.route(request.url)
+        route = self._settings.route(request)
         contexts = self._settings.trust.contexts(route)
         wire = SyncWire()
         conversation = Conversation(request, _content(request), route, contexts, wire)
@@ -73,7 +92,8 @@ class StreamingTransport(httpxr.BaseTransport):
             signal.attach(wire.release)
         try:
             answered = wire.run(conversation.steps())
-            body = SyncBody(wire, conversation, answered)
+            live = SyncBody(wire, conversation, answered)
+            body = live if conversation.is_live(answered) else b"".join(live)
         except BaseException:
             wire.close()
             raise

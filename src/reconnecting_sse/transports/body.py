@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from typing import Self
 
+    import httpxr
+
+    from reconnecting_sse.core.answer import Answer
+
+LIVE = "reconnecting_sse.live"
+"""Where a request's ``extensions`` say that its response is read as it arrives."""
+
 READ_SIZE = 65536
 """Bytes read at a time at the most: a decoder's memory is a multiple of that."""
+
+
+def reads_live(request: httpxr.Request, answer: Answer) -> bool:
+    """Whether the answer's body is to be read as it arrives, or whole at once.
+
+    A sync client tells nobody whether it was asked for a response or for a stream, and
+    does not read what it is given as a stream: so ours are marked, and what others ask
+    for is live if its kind says so.
+    """
+    # httpxr's stubs do not know the attribute.
+    is_ours = cast("Any", request).extensions.get(LIVE)
+    return bool(is_ours) or answer.may_be_endless
 
 
 class LiveBody(ABC):

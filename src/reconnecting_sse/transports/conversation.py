@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import httpxr
 
+from reconnecting_sse.core.answer import Answer
+from reconnecting_sse.core.media import content_codings
+from reconnecting_sse.transports.body import reads_live
 from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 from reconnecting_sse.transports.http1.faults import Fault
 from reconnecting_sse.transports.http1.framing import payload_of
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
     from reconnecting_sse.transports.http1.head import Head
     from reconnecting_sse.transports.ways.route import Route
-    from reconnecting_sse.transports.ways.steps import AllSteps, Steps
+    from reconnecting_sse.transports.ways.steps import Address, AllSteps, Steps
     from reconnecting_sse.transports.ways.trust import Contexts
     from reconnecting_sse.transports.wire_errors import Wire
 
@@ -46,13 +49,15 @@ class Answered:
     Attributes:
         inflow: What the connection brings from here on.
         first: The content that came along with the head.
-        is_decoded: Whether the content coding is undone.
+        coding: The content coding that is undone, or an empty string.
+        is_empty: Whether it is one that has no content.
     """
 
     head: Head
     inflow: Inflow
     first: bytes
-    is_decoded: bool
+    coding: str
+    is_empty: bool
 
 
 class Conversation:
@@ -75,11 +80,13 @@ class Conversation:
         wire: Wire,
     ) -> None:
         self._request = request
-        self._message = Message.of(request, route).with_body(content)
+        message = Message.of(request, route)
+        self._message = message.with_body(content)
         self._route = route
         self._way = Way(route, contexts)
-        self.timeouts = Timeouts.of(request)
-        self.errors = WireErrors(self.timeouts, self._way, wire)
+        self.timeouts: Timeouts = Timeouts.of(request)
+        offered = ", ".join(message.offered)
+        self.errors: WireErrors = WireErrors(self.timeouts, self._way, wire, offered)
 
     def steps(self) -> AllSteps[Answered]:
         """Connect and ask; the final response, once its head is complete.
@@ -101,29 +108,47 @@ class Conversation:
     def _connected(self) -> AllSteps[None]:
         route, way = self._route, self._way
         if route.uds is None:
-            addresses = yield Resolve(*route.address)
+            addresses = yield from self._resolved(*route.address)
         else:
             addresses = [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", route.uds)]
+        way.late = Trouble.CONNECT_TIMEOUT
         yield Dial(addresses)
-        target = route.host
+        target, port = route.target
         if route.proxy is not None and not route.proxy.resolves_names:
             way.hop = route.tunnel
-            found = yield Resolve(route.host, route.port)
+            found = yield from self._resolved(target, port)
             target = str(found[0][4][0])
         yield from way.opened(target)
 
+    def _resolved(self, host: str, port: int) -> AllSteps[list[Address]]:
+        self._way.late = Trouble.NAME_TIMEOUT
+        found: list[Address] = yield Resolve(host, port)
+        return found
+
+    def errors_within(self, answered: Answered) -> WireErrors:
+        """What the answer's body may end with."""
+        return replace(self.errors, coding=answered.coding)
+
+    def is_live(self, answered: Answered) -> bool:
+        """Whether the body is to be read as it arrives."""
+        types = answered.head.values(b"content-type")
+        fields = tuple(("content-type", value.decode("latin-1")) for value in types)
+        answer = Answer(answered.head.status, fields)
+        return not answered.is_empty and reads_live(self._request, answer)
+
     def response(
-        self, answered: Answered, body: LiveBody | AsyncLiveBody
+        self, answered: Answered, body: LiveBody | AsyncLiveBody | bytes
     ) -> httpxr.Response:
-        """What httpxr makes of it, its body not read yet."""
+        """What httpxr makes of it, its body read whole or not at all."""
         head = answered.head
-        fields = without_coding(head.fields) if answered.is_decoded else head.fields
+        fields = without_coding(head.fields) if answered.coding else head.fields
+        kind = "content" if isinstance(body, bytes) else "stream"
         return httpxr.Response(
             head.status,
             headers=cast("Any", fields),  # bytes, too, whatever the stubs say
-            stream=body,
             request=self._request,
             extensions={"http_version": head.version, "reason_phrase": head.reason},
+            **cast("Any", {kind: body}),
         )
 
 
@@ -138,19 +163,21 @@ def asked(way: Way, method: str, message: bytes) -> Steps[Answered]:
         yield layers.send(message[start : start + _SLICE])
     arrived = layers.receive(b"")  # it may have come along with a handshake
     while (head := reader.receive(arrived)) is None:
-        raw = yield None
-        arrived = layers.receive(raw) if raw else b""
+        # TLS may have told the end on a connection that stays open.
+        raw = b"" if layers.is_ended else (yield None)
+        arrived = layers.receive(raw)
         if reply := layers.outgoing():  # TLS 1.2 may be negotiated anew first
             yield reply
-        if not arrived and (not raw or layers.is_ended):
+        if not raw:
             raise AnswerError(Trouble.UNANSWERED)
     if isinstance(head, Fault):
         raise malformed(head)
     payload = payload_of(head, method)
     if isinstance(payload, Fault):
         raise malformed(payload)
-    is_empty = isinstance(payload, Nothing)
-    decoder = None if is_empty else decoder_for(head.members(b"content-encoding"))
+    codings = content_codings(head.members(b"content-encoding"))
+    decoder = None if isinstance(payload, Nothing) else decoder_for(codings)
     inflow = Inflow(layers, payload, decoder)
-    first = inflow.pass_on(reader.rest) if reader.rest and not payload.is_done else b""
-    return Answered(head, inflow, first, decoder is not None)
+    first = b"" if payload.is_done else inflow.pass_on(reader.rest)
+    coding = ", ".join(codings) if decoder else ""
+    return Answered(head, inflow, first, coding, isinstance(payload, Nothing))

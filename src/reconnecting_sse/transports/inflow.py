@@ -101,7 +101,7 @@ class Inflow:
         is_told = layers.is_told or not isinstance(payload, UntilClose)
         if payload.may_end and is_told:
             self._has_ended = True
-        elif self._cut is None:
+        else:
             self._cut = AnswerError(Trouble.FRAMING)
 
     def _decoded(self, data: bytes) -> bytes:

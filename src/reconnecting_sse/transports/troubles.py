@@ -10,6 +10,8 @@ from errno import errorcode
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
+
 # Their numbers are not the system's.
 _NUMBERED_OTHERWISE = (ssl.SSLError, socket.gaierror)
 
@@ -27,7 +29,42 @@ class Trouble(Enum):
         "{where} could not be connected to within {detail} s",
         "is it reachable from here, or does it need longer?",
     )
+    UNREAD = (
+        httpxr.ConnectError,
+        "{where}: the certificates to check it with could not be read ({detail})",
+        "are too many files or connections open?",
+    )
+    NAME_TIMEOUT = (
+        httpxr.ConnectTimeout,
+        "{where}: its name was not resolved within {detail} s",
+        "does the resolver of this machine answer?",
+    )
+    TLS_TIMEOUT = (
+        httpxr.ConnectTimeout,
+        "{where} is connected, but its TLS handshake was not done within {detail} s",
+        "does it speak TLS on this port?",
+    )
+    TUNNEL_TIMEOUT = (
+        httpxr.ConnectTimeout,
+        "{where}: the proxy is connected, but opened no way within {detail} s",
+        "is it a proxy of this kind, and can it reach that host?",
+    )
     CERTIFICATE = (
+        httpxr.ConnectError,
+        "{where}: its certificate was rejected ({detail})",
+        "it needs another one",
+    )
+    CERTIFICATE_DATES = (
+        httpxr.ConnectError,
+        "{where}: its certificate was rejected ({detail})",
+        "it has to be renewed there, unless the clock here is wrong",
+    )
+    CERTIFICATE_NAME = (
+        httpxr.ConnectError,
+        "{where}: its certificate was rejected ({detail})",
+        "correct the host name",
+    )
+    CERTIFICATE_AUTHORITY = (
         httpxr.ConnectError,
         "{where}: its certificate was rejected ({detail})",
         "trust its authority with verify=, or correct the host name",
@@ -58,6 +95,14 @@ class Trouble(Enum):
         httpxr.ReadTimeout,
         "{where} sent no complete response headers within {detail} s",
         "does it answer before its first event?",
+    )
+    HEADERS_HELD_BACK = (
+        httpxr.ReadTimeout,
+        "{where} sent no complete response headers within {detail} s",
+        (
+            "does it answer before its first event? A server that compresses without"
+            " flushing holds even these back: ask for Accept-Encoding: identity"
+        ),
     )
     REQUEST = (
         httpxr.WriteError,
@@ -91,6 +136,14 @@ class Trouble(Enum):
         "{where} sent nothing for {detail} s",
         "does it send comments more often than that?",
     )
+    HELD_BACK = (
+        httpxr.ReadTimeout,
+        (
+            "{where} sent nothing for {detail}:"
+            " a server that compresses without flushing holds events back"
+        ),
+        "ask for Accept-Encoding: identity, or have it flush",
+    )
     CODING = (
         httpxr.RemoteProtocolError,
         "{where} sent a body that does not decode as Content-Encoding says ({detail})",
@@ -111,14 +164,25 @@ class Trouble(Enum):
         self, kind: type[httpxr.TransportError], fact: str, advice: str
     ) -> None:
         self.kind = kind
-        self.words = f"{fact}; {advice}"
+        self.words: str = f"{fact}; {advice}"
 
     def at(self, where: str, detail: str = "") -> httpxr.TransportError:
+        where, detail = shortened(where), shortened(detail)
         return self.kind(self.words.format(where=where, detail=detail))
 
-    def within(self, where: str, seconds: float | None) -> httpxr.TransportError:
-        """The same, where the detail is how long was waited."""
-        return self.at(where, str(seconds).removesuffix(".0"))
+    def within(
+        self, where: str, seconds: float | None, more: str = ""
+    ) -> httpxr.TransportError:
+        """The same, where the detail is how long was waited; ``more`` follows."""
+        return self.at(where, str(seconds).removesuffix(".0") + more)
+
+
+# By OpenSSL's code (X509_V_ERR_…): what to do depends on it.
+_REJECTIONS = {
+    **dict.fromkeys((9, 10), Trouble.CERTIFICATE_DATES),
+    **dict.fromkeys((62, 63, 64), Trouble.CERTIFICATE_NAME),
+    **dict.fromkeys((2, 18, 19, 20, 21), Trouble.CERTIFICATE_AUTHORITY),
+}
 
 
 def not_connected(where: str, error: BaseException) -> httpxr.TransportError:
@@ -127,7 +191,8 @@ def not_connected(where: str, error: BaseException) -> httpxr.TransportError:
     # The order counts: a rejected certificate is an SSLError and a ValueError, too.
     match detail:
         case ssl.SSLCertVerificationError():
-            trouble = Trouble.CERTIFICATE
+            code = getattr(detail, "verify_code", 0)
+            trouble = _REJECTIONS.get(code, Trouble.CERTIFICATE)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionResetError():
             trouble = Trouble.BROKEN_OFF
         case ssl.SSLError():

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.transports.codings.decoding import DecodingError
+from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.troubles import Trouble, not_connected, reason
 
 if TYPE_CHECKING:
@@ -64,34 +66,37 @@ class AnswerError(Exception):
 
 def malformed(fault: Fault) -> AnswerError:
     """The error for a head, or its framing, that is none."""
-    if fault.is_tls:
-        return AnswerError(Trouble.TLS_ANSWER)
-    return AnswerError(Trouble.NOT_HTTP, fault.message)
+    detail = "" if fault.is_tls else fault.message
+    trouble = Trouble.TLS_ANSWER if fault.is_tls else Trouble.NOT_HTTP
+    error = AnswerError(trouble, detail)
+    error.__cause__ = MalformedError(fault.message)
+    return error
 
 
-# ValueError: a host that the resolver or TLS will not take.
-OF_THE_WIRE = (
-    OSError,
-    ValueError,
-    DecodingError,
-    AnswerError,
-    ClosedError,
-    SilenceError,
-)
+OF_THE_WIRE = (OSError, DecodingError, AnswerError, ClosedError, SilenceError)
+# A host that the resolver or TLS will not take; later a ValueError is a stranger's.
+_OF_CONNECTING = (*OF_THE_WIRE, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class WireErrors:
-    """The mapping for one connection; ``timeouts`` are what may have passed."""
+    """The mapping for one connection.
+
+    Attributes:
+        timeouts: What may have passed.
+        coding: What may hold an answer back: first the content codings that were
+            offered, then the one that came.
+    """
 
     timeouts: Timeouts
     way: Way
     wire: Wire
+    coding: str = ""
 
     @property
     def where(self) -> str:
         """What the connection leads to at this moment, as messages name it."""
-        return self.way.hop
+        return shortened(self.way.hop)
 
     def read_after_close(self) -> httpxr.TransportError:
         """The error for whoever reads a body that is closed."""
@@ -102,9 +107,10 @@ class WireErrors:
     @contextmanager
     def mapped(self, stage: Stage) -> Iterator[None]:
         """Raise what the block raises as one of httpxr's errors."""
+        kinds = _OF_CONNECTING if stage is Stage.CONNECTING else OF_THE_WIRE
         try:
             yield
-        except OF_THE_WIRE as error:
+        except kinds as error:
             raise self.of(error, stage) from error
 
     def of(self, error: Exception, stage: Stage) -> httpxr.TransportError:
@@ -114,22 +120,21 @@ class WireErrors:
             is_connecting = stage is Stage.CONNECTING
             kind = httpxr.ConnectError if is_connecting else httpxr.ReadError
             return kind(f"the connection to {where} was closed by this program")
-        match stage:
-            case Stage.CONNECTING:
-                return self._not_connected(where, error)
-            case Stage.ANSWERING:
-                return self._not_answered(where, error)
-            case Stage.READING:
-                return _not_read(where, error)
+        if stage is Stage.READING:
+            return self._not_read(where, error)
+        if stage is Stage.ANSWERING:
+            return self._not_answered(where, error)
+        return self._not_connected(where, error)
 
     def _not_connected(self, where: str, error: Exception) -> httpxr.TransportError:
         if _is_late(error):
-            return Trouble.CONNECT_TIMEOUT.within(where, self.timeouts.connect)
+            return self.way.late.within(where, self.timeouts.connect)
         return not_connected(where, error)
 
     def _not_answered(self, where: str, error: Exception) -> httpxr.TransportError:
         if _is_late(error):
-            return Trouble.HEADERS_TIMEOUT.within(where, self.timeouts.headers)
+            held = Trouble.HEADERS_HELD_BACK if self.coding else Trouble.HEADERS_TIMEOUT
+            return held.within(where, self.timeouts.headers)
         is_end = isinstance(error, ssl.SSLEOFError) or _is(error, Trouble.UNANSWERED)
         if self.wire.is_sending and (is_end or isinstance(error, OSError)):
             return Trouble.REQUEST.at(where, reason(error))
@@ -137,6 +142,21 @@ class WireErrors:
             return error.trouble.at(where, error.detail)
         trouble = Trouble.UNANSWERED if is_end else Trouble.RESET
         return trouble.at(where, reason(error))
+
+    def _not_read(self, where: str, error: Exception) -> httpxr.TransportError:
+        match error:
+            case SilenceError() if self.coding:
+                kind = f" s of a {self.coding} stream"
+                return Trouble.HELD_BACK.within(where, error.seconds, kind)
+            case SilenceError():
+                return Trouble.SILENCE.within(where, error.seconds)
+            case DecodingError():
+                return Trouble.CODING.at(where, reason(error))
+            case AnswerError():
+                return error.trouble.at(where, error.detail)
+            case ssl.SSLEOFError():
+                return Trouble.FRAMING.at(where)
+        return Trouble.LOSS.at(where, reason(error))
 
 
 def _is_late(error: BaseException) -> bool:
@@ -146,19 +166,6 @@ def _is_late(error: BaseException) -> bool:
 
 def _is(error: BaseException, trouble: Trouble) -> bool:
     return isinstance(error, AnswerError) and error.trouble is trouble
-
-
-def _not_read(where: str, error: Exception) -> httpxr.TransportError:
-    match error:
-        case SilenceError():
-            return Trouble.SILENCE.within(where, error.seconds)
-        case DecodingError():
-            return Trouble.CODING.at(where, reason(error))
-        case AnswerError():
-            return error.trouble.at(where, error.detail)
-        case ssl.SSLEOFError():
-            return Trouble.FRAMING.at(where)
-    return Trouble.LOSS.at(where, reason(error))
 
 
 def without_frames(error: Exception) -> Exception:

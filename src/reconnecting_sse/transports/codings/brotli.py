@@ -37,10 +37,10 @@ class BrotliDecoder(Decoder):
     def is_whole(self) -> bool:
         return self._is_empty or self._is_finished
 
-    def _step(self, data: bytes) -> bytes:
+    def decode(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
         if self._is_finished or not (data or self.pending):
-            self.pending = False
+            self.pending: bool = False
             return b""
         self._is_empty = False
         if not self._stream.can_accept_more_data():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports.codings.brotli import BrotliDecoder, brotli_library
+from reconnecting_sse.transports.codings.chained import Chained
 from reconnecting_sse.transports.codings.inflating import Inflater
 from reconnecting_sse.transports.codings.zstd import ZstdDecoder, zstd_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.transports.codings.decoding import Decoder
+
+_MOST = 5  # each has buffers of its own, and multiplies what a few bytes come to
 
 
 @cache
@@ -37,11 +40,14 @@ def offered_codings() -> tuple[str, ...]:
     return tuple(_decoders())
 
 
-def decoder_for(values: list[str]) -> Decoder | None:
-    """The decoder for a response's Content-Encoding fields, if they name just one."""
-    coding = ", ".join(values).strip().lower()
-    maker = _decoders().get("gzip" if coding == "x-gzip" else coding)
-    return None if maker is None else maker()
+def decoder_for(codings: Sequence[str]) -> Decoder | None:
+    """What undoes the codings, the last one first; None where one of them stays."""
+    # RFC 9110, section 8.4.1: x-gzip is gzip, and x-compress is compress.
+    makers = [_decoders().get(coding.removeprefix("x-")) for coding in codings]
+    known = [maker for maker in makers if maker is not None]
+    if known != makers or not 0 < len(known) <= _MOST:
+        return None
+    return reduce(Chained, [maker() for maker in reversed(known)])
 
 
 def without_coding(fields: Fields) -> Fields:

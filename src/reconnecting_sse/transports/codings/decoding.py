@@ -19,23 +19,17 @@ class Decoder(ABC):
         pending: More output may come without more input.
     """
 
-    pending = False
+    pending: bool = False
 
     @property
     @abstractmethod
     def is_whole(self) -> bool:
         """Whether the input may end here; otherwise it was cut short."""
 
+    @abstractmethod
     def decode(self, data: bytes) -> bytes:
-        """What ``data`` adds, or the first part of it; empty means: nothing pending.
+        """What ``data`` adds, or the first part of it; empty may be pending, too.
 
         Raises:
             DecodingError: The input is damaged.
         """
-        output = self._step(data)
-        while self.pending and not output:
-            output = self._step(b"")
-        return output
-
-    @abstractmethod
-    def _step(self, data: bytes) -> bytes: ...

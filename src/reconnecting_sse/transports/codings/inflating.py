@@ -32,9 +32,9 @@ class Inflater(Decoder):
     def is_whole(self) -> bool:
         return self._is_empty or (self._stream is not None and self._stream.eof)
 
-    def _step(self, data: bytes) -> bytes:
+    def decode(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
-        self.pending = False
+        self.pending: bool = False
         if not data and self._is_empty:
             return b""
         self._is_empty = False

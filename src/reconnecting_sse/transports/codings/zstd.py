@@ -42,7 +42,7 @@ class ZstdDecoder(Decoder):
         is_finished: bool = self._frame.eof
         return self._is_empty or (is_finished and not self._tail)
 
-    def _step(self, data: bytes) -> bytes:
+    def decode(self, data: bytes) -> bytes:
         data, self._tail = self._tail + data, b""
         if not data and not self.pending:
             return b""
@@ -55,7 +55,7 @@ class ZstdDecoder(Decoder):
             raise DecodingError(str(error)) from error
         if self._frame.eof:
             self._tail = self._frame.unused_data
-            self.pending = bool(self._tail)
+            self.pending: bool = bool(self._tail)
         else:
             self.pending = not self._frame.needs_input
         return output

@@ -28,11 +28,11 @@ class AsyncBody(AsyncLiveBody):
         conversation: Conversation,
         answered: Answered,
     ) -> None:
-        self.read_timeout = conversation.timeouts.read
+        self.read_timeout: float | None = conversation.timeouts.read
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first
-        self._errors = conversation.errors
+        self._errors = conversation.errors_within(answered)
         self._has_ended = False
 
     async def read(self) -> bytes:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconnecting_sse.transports.body import READ_SIZE
 from reconnecting_sse.transports.drivers.alarm import Alarm
 from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
+from reconnecting_sse.transports.drivers.outgoing import Outgoing
 from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from reconnecting_sse.transports.ways.steps import Address, AllSteps, Step
 
 _Result = TypeVar("_Result")
+
+_BLIND_LOOP = (
+    "this event loop ({}) cannot watch a socket (on Windows asyncio's default cannot):"
+    " run on one that can, with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)"
+)
 
 
 class AsyncWire:
@@ -39,7 +45,7 @@ class AsyncWire:
     """
 
     def __init__(self) -> None:
-        self.is_given_up = False
+        self.is_given_up: bool = False
         self._loop = asyncio.get_running_loop()
         self._owner = os.getpid()
         self._socket: socket.socket | None = None
@@ -47,18 +53,16 @@ class AsyncWire:
         self._alarm = Alarm(self._loop)
         self._is_late = False
         self._waiter: asyncio.Future[None] | None = None
-        self._outgoing = bytearray()
-        # What the peer stopped reading with; it may have answered all the same.
-        self._refusal: OSError | None = None
+        self._outgoing = Outgoing()
         # One piece that has come and was not taken yet, b"" at the end; one only, so
         # that the loop turns between any two.
         self._piece: bytes | None = None
-        self._loss: OSError | None = None
+        self._loss: list[OSError] = []  # given away: its frames come to know the wire
         self._is_reading = self._is_writing = False
 
     @property
     def is_sending(self) -> bool:
-        return self._refusal is not None or bool(self._outgoing)
+        return self._outgoing.is_stuck
 
     @property
     def is_here(self) -> bool:
@@ -77,6 +81,8 @@ class AsyncWire:
             except StopIteration as done:
                 result: _Result = done.value
                 return result
+            finally:
+                del advance  # it may know an error, whose frames know it
             try:
                 advance = partial(steps.send, await self._made(step))
             except BaseException as error:  # noqa: BLE001  (the steps know)
@@ -86,7 +92,7 @@ class AsyncWire:
         self._check()
         match step:
             case Within(seconds):
-                self._alarm.set(seconds, self._run_out)
+                self._allow(seconds)
             case Resolve(host, port):
                 return await self._resolved(host, port)
             case Dial(addresses):
@@ -94,19 +100,26 @@ class AsyncWire:
                 self._check()
             case None:
                 return await self._first_word()
-            case bytes():
+            case _:
                 await self._send(step)
         return None
 
     # ------------------------------------------------------------------ waiting
 
+    def _allow(self, seconds: float | None) -> None:
+        """What is awaited from now on has so many seconds."""
+        self._is_late = False
+        self._alarm.set(seconds, self._run_out)
+
     async def _woken(self) -> None:
+        self._check()
+        if self._is_late:
+            raise TimeoutError("the time was used up")
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-        self._check()
 
     def _wake(self, *_: object) -> None:
         waiter = self._waiter
@@ -114,14 +127,15 @@ class AsyncWire:
             waiter.set_result(None)
 
     def _run_out(self) -> None:
+        # A process that was frozen finds first what has come meanwhile.
+        if self._is_reading:
+            self._readable()
         self._is_late = True
         self._wake()
 
     def _check(self) -> None:
         if self.is_given_up:
             raise ClosedError
-        if self._is_late:
-            raise TimeoutError("the time was used up")
 
     # ------------------------------------------------------------------ connecting
 
@@ -143,6 +157,7 @@ class AsyncWire:
             while sock is None:
                 wait = dialing.begin_due(self._loop.time())
                 await self._writable([s.fileno() for s in dialing.trying], wait)
+                self._check()
                 sock = dialing.connected(self._loop.time())
             self._socket, self._descriptor = sock, sock.fileno()
         self._read_on()
@@ -150,13 +165,17 @@ class AsyncWire:
     async def _writable(self, descriptors: list[int], wait: float | None) -> None:
         """Wait until one of the sockets is, or the next one is due."""
         next_due = None if wait is None else self._loop.call_later(wait, self._wake)
-        for descriptor in descriptors:
-            self._loop.add_writer(descriptor, self._wake)
         try:
-            await self._woken()
-        finally:
             for descriptor in descriptors:
-                self._loop.remove_writer(descriptor)
+                self._loop.add_writer(descriptor, self._wake)
+            await self._woken()
+        except NotImplementedError:
+            name = type(self._loop).__name__
+            raise RuntimeError(_BLIND_LOOP.format(name)) from None
+        finally:
+            with suppress(NotImplementedError):
+                for descriptor in descriptors:
+                    self._loop.remove_writer(descriptor)
             if next_due is not None:
                 next_due.cancel()
 
@@ -165,30 +184,18 @@ class AsyncWire:
     async def _send(self, data: bytes) -> None:
         """Send it, unless the peer has something to say first."""
         self.reply(data)
-        while self._outgoing and self._piece is None and self._loss is None:
+        while self._outgoing and self._piece is None and not self._loss:
             await self._woken()
-        if self._outgoing:
-            await asyncio.sleep(0)  # as long as it takes, the loop turns
+        if len(data) >= READ_SIZE or self._outgoing:
+            await asyncio.sleep(0)  # whoever reads as fast as this does not keep it
 
-    def reply(self, data: bytes) -> None:
+    def reply(self, data: bytes = b"") -> None:
         """Send it, now or as soon as there is room."""
-        self._outgoing += data
-        self._send_some()
-
-    def _send_some(self) -> None:
         assert self._socket is not None
-        try:
-            while self._outgoing:
-                del self._outgoing[: self._socket.send(self._outgoing)]
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            # It may have answered before it has read all: that is read, then.
-            self._outgoing.clear()
-            self._refusal = error
+        self._outgoing.send(self._socket, data)
         is_wanted = bool(self._outgoing)
         if is_wanted and not self._is_writing:
-            self._loop.add_writer(self._descriptor, self._send_some)
+            self._loop.add_writer(self._descriptor, self.reply)
         elif self._is_writing and not is_wanted:
             self._loop.remove_writer(self._descriptor)
             self._wake()
@@ -198,10 +205,11 @@ class AsyncWire:
         """What a peer has to say that may have stopped reading."""
         try:
             data = await self._arrival()
-        except ConnectionError as error:
-            raise self._refusal or error from None
-        if not data and self._refusal is not None:
-            raise self._refusal
+        except ConnectionError:
+            self._outgoing.blame()
+            raise
+        if not data:
+            self._outgoing.blame()
         return data
 
     # ------------------------------------------------------------------ reading
@@ -214,8 +222,7 @@ class AsyncWire:
             ClosedError: The wire was closed.
             OSError: The connection was lost.
         """
-        self._is_late = False
-        self._alarm.set(longest, self._fall_silent)
+        self._allow(longest)
         try:
             return await self._arrival()
         except TimeoutError as error:
@@ -228,44 +235,41 @@ class AsyncWire:
     def take(self) -> bytes | None:
         """What has come already; None if nothing has."""
         piece, self._piece = self._piece, None
-        if piece and not self._is_reading:
+        if piece and not (self._is_reading or self._loop.is_closed()):
             self._read_on()
         return piece
 
     async def _arrival(self) -> bytes:
         while (piece := self.take()) is None:
-            if self._loss is not None:
-                raise self._loss
+            if self._loss:
+                raise self._loss.pop()
             await self._woken()
         return piece
 
     def _read_on(self) -> None:
-        if self._loss is None and not self.is_given_up:
-            self._is_reading = True
-            self._loop.add_reader(self._descriptor, self._readable)
+        self._is_reading = True
+        self._loop.add_reader(self._descriptor, self._readable)
 
     def _readable(self) -> None:
         assert self._socket is not None
-        if self._piece is None:
+        if self._piece is None and not self._loss:
             try:
                 self._piece = self._socket.recv(READ_SIZE)
             except BlockingIOError:
                 return
             except OSError as error:
-                self._loss = error
+                self._loss.append(error.with_traceback(None))  # its frames know this
+            except BaseException:
+                # A signal handler's: it may have swallowed bytes, so never go on.
+                self._loss.append(OSError("reading was interrupted"))
+                self._wake()
+                raise
             self._wake()
             if self._piece:
                 return
         # At the end; or its reader is elsewhere: the socket is the backpressure.
         self._is_reading = False
         self._loop.remove_reader(self._descriptor)
-
-    def _fall_silent(self) -> None:
-        # A process that was frozen finds first what has come meanwhile.
-        if self._is_reading:
-            self._readable()
-        if self._piece is None:
-            self._run_out()
 
     # ------------------------------------------------------------------ letting go
 
@@ -283,6 +287,7 @@ class AsyncWire:
         """Free the socket, and whoever waits for it. Idempotent."""
         self.is_given_up = True
         sock, self._socket = self._socket, None
+        self._piece = None
         # After a fork the selector is the parent's, too; a closed loop has none.
         if os.getpid() == self._owner:
             with suppress(RuntimeError):
@@ -303,3 +308,8 @@ class AsyncWire:
             self.close()
         else:
             self.abort()
+
+    def __del__(self) -> None:
+        # Its closing was left to a loop that has ended before it came to that.
+        if self._socket is not None:
+            self._socket.close()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def resolved(host: str, port: int, flags: int = 0) -> list[Address]:
     """The addresses of a host; blocks for as long as the system's resolver does."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    # As bytes: text would load the codec of IDNA, which a URL's host has been through.
+    name = host.encode("ascii")
+    return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
 
 
 class Dialing:
@@ -65,7 +67,7 @@ class Dialing:
         try:
             self._hold(sock)
             sock.setblocking(False)
-            if family == socket.AF_UNIX:
+            if isinstance(where, str):  # a path; not every platform has AF_UNIX
                 sock.connect(where)  # at once, or not: there is nothing to wait for
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -39,7 +39,7 @@ class Release:
     __slots__ = ("_owner", "_twins", "requested")
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested: bool = False
         self._owner = os.getpid()
         # One for each address that is tried at the moment.
         self._twins: tuple[_Twin, ...] = ()

@@ -35,12 +35,12 @@ class SyncBody(LiveBody):
         conversation: Conversation,
         answered: Answered,
     ) -> None:
-        self.read_timeout = conversation.timeouts.read
+        self.read_timeout: float | None = conversation.timeouts.read
         self._state = _State.OPEN
         self._wire = wire
         self._inflow = answered.inflow
         self._first = answered.first
-        self._errors = conversation.errors
+        self._errors = conversation.errors_within(answered)
         # Not __del__: in a cycle the socket could be collected, with a warning, first.
         self._free = finalize(self, wire.close)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.transports.body import READ_SIZE
 from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
+from reconnecting_sse.transports.drivers.outgoing import Outgoing
 from reconnecting_sse.transports.drivers.release import Release
 from reconnecting_sse.transports.ways.steps import Dial, Resolve, Within
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _SHORTEST = 0.001  # zero would make the socket one that never waits
+_LONGEST = 1e6  # poll() counts milliseconds in 31 bits: what is longer is for ever
 
 # One that needs no descriptor of its own, where there is one.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -36,17 +38,16 @@ class SyncWire:
     """
 
     def __init__(self) -> None:
-        self.release = Release()
+        self.release: Release = Release()
         self._socket: socket.socket
         self._deadline: float | None = None
+        self._is_late = False
         self._timeout: float | None = 0.0
-        self._outgoing = bytearray()
-        # What the peer stopped reading with; it may have answered all the same.
-        self._refusal: OSError | None = None
+        self._outgoing = Outgoing()
 
     @property
     def is_sending(self) -> bool:
-        return self._refusal is not None or bool(self._outgoing)
+        return self._outgoing.is_stuck
 
     @property
     def is_given_up(self) -> bool:
@@ -61,6 +62,8 @@ class SyncWire:
             except StopIteration as done:
                 result: _Result = done.value
                 return result
+            finally:
+                del advance  # it may know an error, whose frames know it
             try:
                 advance = partial(steps.send, self._made(step))
             except BaseException as error:  # noqa: BLE001  (the steps know)
@@ -70,15 +73,20 @@ class SyncWire:
         self._check()
         match step:
             case Within(seconds):
+                seconds = _waitable(seconds)
                 self._deadline = None if seconds is None else _now() + seconds
+                self._is_late = False
             case Resolve(host, port):
-                return resolved(host, port)
+                addresses = resolved(host, port)
+                if self._left() == 0:
+                    raise TimeoutError("to resolve the name took all the time")
+                return addresses
             case Dial(addresses):
                 self._dial(addresses)
                 self._check()
             case None:
                 return self._arrival()
-            case bytes():
+            case _:
                 self._send(step)
         return None
 
@@ -105,15 +113,14 @@ class SyncWire:
 
     def _send(self, data: bytes) -> None:
         """Send it, unless the peer has something to say first."""
-        self._outgoing += data
-        self._send_some()
+        self._outgoing.send(self._socket, data)
         while self._outgoing and not self._ready() & selectors.EVENT_READ:
-            self._send_some()
+            self._outgoing.send(self._socket)
 
     def _arrival(self) -> bytes:
         """What has come; what is to be sent goes while it is waited for."""
         while True:
-            self._send_some()
+            self._outgoing.send(self._socket)
             if self._ready() & selectors.EVENT_READ:
                 with suppress(BlockingIOError):
                     return self._first_word()
@@ -122,10 +129,11 @@ class SyncWire:
         """What a peer has to say that may have stopped reading."""
         try:
             data = self._socket.recv(READ_SIZE)
-        except ConnectionError as error:
-            raise self._refusal or error from None
-        if not data and self._refusal is not None:
-            raise self._refusal
+        except ConnectionError:
+            self._outgoing.blame()
+            raise
+        if not data:
+            self._outgoing.blame()
         return data
 
     def _ready(self) -> int:
@@ -137,23 +145,14 @@ class SyncWire:
         self._check()
         return ready
 
-    def _send_some(self) -> None:
-        try:
-            while self._outgoing:
-                del self._outgoing[: self._socket.send(self._outgoing)]
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            # It may have answered before it has read all: that is read, then.
-            self._outgoing.clear()
-            self._refusal = error
-
     def _left(self) -> float | None:
         if self._deadline is None:
             return None
-        left = self._deadline - _now()
-        if left <= 0:
+        if self._is_late:
             raise TimeoutError("the time was used up")
+        left = max(0.0, self._deadline - _now())
+        # Frozen beyond its time a process looks once at what has come meanwhile.
+        self._is_late = not left
         return left
 
     # ------------------------------------------------------------------ reading
@@ -165,8 +164,10 @@ class SyncWire:
             SilenceError: Nothing came.
             ClosedError: The wire was released.
         """
-        self._set_timeout(longest if longest is None else max(longest, _SHORTEST))
         try:
+            if self._outgoing:
+                self._send_on(longest)
+            self._set_timeout(_waitable(longest))
             data = self._socket.recv(READ_SIZE)
         except TimeoutError as error:
             if longest is None or error.errno is not None:  # the system's own
@@ -176,6 +177,12 @@ class SyncWire:
             # An end of our own making looks the same.
             self._check()
         return data
+
+    def _send_on(self, longest: float | None) -> None:
+        """The answer came first: a server may go on once it has the whole request."""
+        self._set_timeout(0.0)
+        self._made(Within(longest))
+        self._send(b"")
 
     def _last_look(self, longest: float) -> bytes:
         """Frozen beyond its time a process finds what came meanwhile."""
@@ -188,8 +195,7 @@ class SyncWire:
     def reply(self, data: bytes) -> None:
         """Send what TLS itself has to say, as far as there is room for it."""
         self._set_timeout(0.0)
-        with suppress(OSError):
-            self._socket.send(data)
+        self._outgoing.send(self._socket, data)
 
     def _set_timeout(self, seconds: float | None) -> None:
         if seconds != self._timeout:
@@ -213,6 +219,12 @@ class SyncWire:
 
 def _now() -> float:
     return time.monotonic()
+
+
+def _waitable(seconds: float | None) -> float | None:
+    if seconds is None or seconds > _LONGEST:
+        return None
+    return max(seconds, _SHORTEST)
 
 
 def _await(socks: list[socket.socket], events: int, seconds: float | None) -> int:

@@ -51,8 +51,8 @@ class Chunked(Payload):
         except HttpParserError as error:
             # Behind the end everything is one.
             if self._awaited:
-                self.fault = Fault(f"its chunks are malformed ({error})")
-        self.is_done = not self._awaited
+                self.fault: Fault | None = Fault(f"its chunks are malformed ({error})")
+        self.is_done: bool = not self._awaited
         if data:  # TLS may have come without any
             self._ends_in_cr = data.endswith(b"\r")
 

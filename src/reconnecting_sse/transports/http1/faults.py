@@ -1,4 +1,4 @@
-"""What is wrong with an answer, as a value."""
+"""What is wrong with an answer, as a value and as an error."""
 
 from __future__ import annotations
 
@@ -17,3 +17,14 @@ class Fault:
 
     message: str
     is_tls: bool = False
+
+
+class MalformedError(Exception):
+    """An answer is none, as the cause of what is raised for it.
+
+    Another attempt will most likely meet the same.
+    """
+
+    def __init__(self, message: str, *, is_tls: bool = False) -> None:
+        super().__init__(message)
+        self.fault: Fault = Fault(message, is_tls)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.errors import QUOTE_LIMIT
 from reconnecting_sse.core.headers import TOKEN, has_control, is_httpxr_default
 from reconnecting_sse.transports.host import host_of
 
@@ -24,7 +25,7 @@ def check_fields(fields: Fields) -> None:
     for name, value in fields:
         if not TOKEN.fullmatch(name) or has_control(value):
             raise httpxr.LocalProtocolError(
-                f"the header {name!r} has a character that HTTP forbids"
+                f"the header {name[:QUOTE_LIMIT]!r} has a character that HTTP forbids"
                 " (the value is not shown: it may be a secret)"
             )
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.headers import TOKEN
-from reconnecting_sse.transports.http1.faults import Fault
+from reconnecting_sse.transports.http1.faults import MalformedError
 
 if TYPE_CHECKING:
     from typing import Self
 
     from reconnecting_sse.core.headers import Fields
+    from reconnecting_sse.transports.http1.faults import Fault
 
 HEAD_LIMIT = 65536
 """Bytes of head, interim responses and blank lines included, that are accepted."""
@@ -67,7 +68,7 @@ class HeadReader:
     """
 
     def __init__(self) -> None:
-        self.rest = b""
+        self.rest: bytes = b""
         self._held = bytearray()
         self._searched = 0  # where no line ends: a dripped line is quadratic otherwise
         self._taken = 0
@@ -86,7 +87,7 @@ class HeadReader:
         self._held += data
         try:
             return self._read()
-        except _MalformedError as error:
+        except MalformedError as error:
             return error.fault
 
     def _read(self) -> Head | None:
@@ -111,7 +112,7 @@ class HeadReader:
 
     def _check_size(self, unfinished: int) -> None:
         if self._taken + unfinished > HEAD_LIMIT:
-            raise _MalformedError(f"its headers exceed {HEAD_LIMIT} bytes")
+            raise MalformedError(f"its headers exceed {HEAD_LIMIT} bytes")
 
     def _receive_line(self, line: bytes) -> Head | None:
         if self._draft is None:
@@ -125,23 +126,17 @@ class HeadReader:
         return None if head.status in _INTERIM else head
 
 
-class _MalformedError(Exception):
-    def __init__(self, message: str, *, is_tls: bool = False) -> None:
-        super().__init__(message)
-        self.fault = Fault(message, is_tls)
-
-
 def _check_beginning(held: bytes | bytearray) -> None:
     """Refuse what no status line can come of, however it goes on."""
     if held.startswith(_TLS_RECORDS):
-        raise _MalformedError("it is a TLS record", is_tls=True)
+        raise MalformedError("it is a TLS record", is_tls=True)
     start = held[: len(_BEGINNING)]
     if not _BEGINNING.startswith(start) and held not in _UNDECIDED:
         raise _no_status_line()
 
 
-def _no_status_line() -> _MalformedError:
-    return _MalformedError("its first line is no status line of HTTP/1")
+def _no_status_line() -> MalformedError:
+    return MalformedError("its first line is no status line of HTTP/1")
 
 
 class _Draft:
@@ -171,11 +166,11 @@ class _Draft:
             name, value = self._split(line)
             self._fields.append((name, [value]))
         if _DANGEROUS.search(value):
-            raise _MalformedError(f"its header {_shown(name)} has a NUL or a lone CR")
+            raise MalformedError(f"its header {_shown(name)} has a NUL or a lone CR")
 
     def _last_name(self) -> bytes:
         if not self._fields:
-            raise _MalformedError("its first header line is a continuation")
+            raise MalformedError("its first header line is a continuation")
         return self._fields[-1][0]
 
     def _split(self, line: bytes) -> tuple[bytes, bytes]:
@@ -184,9 +179,9 @@ class _Draft:
         name = name.rstrip(b" \t")
         if not colon:
             number = len(self._fields) + 1
-            raise _MalformedError(f"number {number} of its headers has no colon")
+            raise MalformedError(f"number {number} of its headers has no colon")
         if not TOKEN.fullmatch(name):
-            raise _MalformedError(f"its header {_shown(name)} has a malformed name")
+            raise MalformedError(f"its header {_shown(name)} has a malformed name")
         return name, value
 
     def finished(self) -> Head:
@@ -199,5 +194,8 @@ class _Draft:
 
 
 def _shown(name: bytes) -> str:
-    """A name that may be anything, safe to print."""
-    return repr(_UNSHOWN.sub(b"?", name[:_SHOWN]).decode())
+    """A name that may be anything: no more than its first word, safe to print.
+
+    A server may echo what was secret in our request.
+    """
+    return repr(_UNSHOWN.sub(b"?", name[:_SHOWN].partition(b" ")[0]).decode())

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
-from reconnecting_sse.core.headers import TOKEN
+from reconnecting_sse.core.errors import shortened
+from reconnecting_sse.core.headers import TOKEN, header_text, named
+from reconnecting_sse.core.media import content_codings
 from reconnecting_sse.transports.codings.codings import offered_codings
 from reconnecting_sse.transports.host import host_of
 from reconnecting_sse.transports.http1.fields import wire_headers
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 # RFC 9112, section 3: a target has neither blanks nor controls.
 _BAD_TARGET = re.compile(rb"[^\x21-\x7e]")
 
+_PARAMETERS = re.compile(r";[^,]*")
 _FRAMING = (b"content-length", b"transfer-encoding")
 _EXPECTING_BODY = ("PATCH", "POST", "PUT")
 
@@ -44,9 +47,9 @@ class Message:
         path = request.url.raw_path or b"/"
         if not TOKEN.fullmatch(request.method.encode()) or _BAD_TARGET.search(path):
             raise httpxr.LocalProtocolError(
-                f"the request {request.method!r} to {host_of(request.url).decode()} has"
-                " a character that HTTP forbids in its method, path or query;"
-                " percent-encode it"
+                f"the request {shortened(request.method)!r} to"
+                f" {shortened(host_of(request.url).decode())} has a character that HTTP"
+                " forbids in its method, path or query; percent-encode it"
             )
         fields = wire_headers(request, offered_codings())
         if not route.is_forwarded:
@@ -54,6 +57,12 @@ class Message:
         # RFC 9112, section 3.2.2: the absolute form.
         target = b"http://" + host_of(request.url) + path
         return cls(request.method, target, _for_the_proxy(fields, route))
+
+    @property
+    def offered(self) -> list[str]:
+        """The content codings that the answer may have."""
+        values = [header_text(v) for _, v in named(self.fields, b"Accept-Encoding")]
+        return content_codings(_PARAMETERS.sub("", value) for value in values)
 
     def with_body(self, content: bytes) -> bytes:
         """All of the message; its length counts, whatever the request's fields say."""

@@ -38,7 +38,7 @@ class Counted(Payload):
 
     def __init__(self, length: int) -> None:
         self._left = length
-        self.is_done = not length
+        self.is_done: bool = not length
 
     def feed(self, data: bytes) -> bytes:
         payload = data[: self._left]

@@ -1,1 +1,1 @@
-"""How a request gets to its origin: routes, proxies, TLS."""
+"""How a request gets to its origin: addresses, proxies, TLS; no socket, only steps."""

@@ -24,7 +24,7 @@ class Layers:
 
     def __init__(self) -> None:
         self._stack: list[TLSLayer] = []
-        self.is_ended = False
+        self.is_ended: bool = False
 
     def push(self, layer: TLSLayer) -> None:
         """Let all else go through this layer, too."""
@@ -77,6 +77,8 @@ class Layers:
             except StopIteration as end:
                 result: _Result = end.value
                 return result
+            finally:
+                del step  # it may know an error, whose frames know it
             try:
                 step = partial(steps.send, (yield from self._made(wanted)))
             except OSError as error:

@@ -6,12 +6,13 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import httpxr
 
 from reconnecting_sse.core.authority import DEFAULT_PORTS, authority
+from reconnecting_sse.transports.host import flaw_of, parsed
 from reconnecting_sse.transports.http1.fields import check_fields
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _parsed(text: str) -> Any:
     # The environment's often have no scheme. What is wrong is never shown: it may
     # hold a password.
     try:
-        url = httpxr.URL(text if _SCHEME.match(text) else f"http://{text}")
+        url: Any = parsed(text if _SCHEME.match(text) else f"http://{text}")
     except httpxr.InvalidURL:
         raise ValueError("the proxy's URL is invalid (it is not shown)") from None
     if url.scheme not in _PORTS:
@@ -120,4 +121,6 @@ def _parsed(text: str) -> Any:
         )
     if not url.host:
         raise ValueError("the proxy's URL has no host; write http://host:port")
-    return cast("Any", url)
+    if flaw := flaw_of(url):
+        raise ValueError(f"the proxy's URL is invalid (it is not shown): {flaw}")
+    return url

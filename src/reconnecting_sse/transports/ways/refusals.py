@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpxr
 
+from reconnecting_sse.core.errors import shortened
+
 if TYPE_CHECKING:
     from reconnecting_sse.transports.ways.route import Route
 
@@ -41,7 +43,8 @@ def refused(route: Route, status: int, reason: bytes) -> ProxyRefused:
     if status == LOGIN_REQUIRED:
         advice = "are there credentials in the proxy's URL, and the right ones?"
     return ProxyRefused(
-        f"{route.first_hop} refused to connect to {route.origin}: {said}; {advice}",
+        f"{route.first_hop} refused to connect to {shortened(route.origin)}: {said};"
+        f" {advice}",
         status,
     )
 
@@ -57,5 +60,5 @@ def not_understood(route: Route) -> httpxr.ProxyError:
 def closed(route: Route) -> httpxr.ProxyError:
     return httpxr.ProxyError(
         f"{route.first_hop} closed the connection instead of opening one"
-        f" to {route.origin}; does it allow this host and port?"
+        f" to {shortened(route.origin)}; does it allow this host and port?"
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from socksio import ProtocolError, socks5
 
+from reconnecting_sse.core.errors import shortened
+from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.ways.refusals import (
     ProxyRefused,
     closed,
@@ -24,7 +26,7 @@ class Arrived:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self.rest = b""
+        self.rest: bytes = b""
 
     def exactly(self, count: int) -> Steps[bytes]:
         """The next so many bytes."""
@@ -44,7 +46,7 @@ def by_socks(route: Route, target: str) -> Steps[bytes]:
     connection: Any = socks5.SOCKS5Connection()
     try:
         yield from _log_in(route, connection, arrived)
-        address = target, route.port
+        address = target, route.target[1]
         connection.send(
             socks5.SOCKS5CommandRequest.from_address(
                 socks5.SOCKS5Command.CONNECT, address
@@ -52,12 +54,12 @@ def by_socks(route: Route, target: str) -> Steps[bytes]:
         )
         yield connection.data_to_send()
         reply = connection.receive_data((yield from _reply(arrived)))
-    except ProtocolError:
-        raise not_understood(route) from None
+    except ProtocolError as error:
+        raise not_understood(route) from MalformedError(str(error))
     if reply.reply_code is not socks5.SOCKS5ReplyCode.SUCCEEDED:
         said = reply.reply_code.name.lower().replace("_", " ")
         raise ProxyRefused(
-            f"{route.first_hop} refused to connect to {route.origin}: {said}"
+            f"{route.first_hop} refused to connect to {shortened(route.origin)}: {said}"
         )
     return arrived.rest
 

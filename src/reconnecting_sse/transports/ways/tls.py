@@ -40,7 +40,8 @@ class TLSLayer:
             self._incoming, self._outgoing, server_hostname=name
         )
         self._damage: list[ssl.SSLError] = []
-        self.is_told = self.is_ended = False
+        self.is_told: bool = False
+        self.is_ended: bool = False
 
     def handshake(self) -> Steps[None]:
         """The steps to a secured connection; what came behind them is kept.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reconnecting_sse.transports.troubles import Trouble, reason
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports.ways.route import Route
@@ -14,6 +17,13 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 Verify = bool | StrPath | ssl.SSLContext
 Certificate = StrPath | tuple[StrPath, StrPath] | tuple[StrPath, StrPath, str | bytes]
+
+# What no file is to blame for, and passes.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+class UnusableFileError(ValueError):
+    """A file of certificates is none, or cannot be read."""
 
 
 class Contexts(NamedTuple):
@@ -49,11 +59,18 @@ class Trust:
         return has_proxy and (self._for_origin is not None or not route.needs_tls)
 
     def contexts(self, route: Route) -> Contexts:
-        """The contexts for a route.
+        """The contexts for a route; a load that failed is tried anew the next time.
 
         Raises:
-            ValueError: A file cannot be loaded; it says which.
+            UnusableFileError: It cannot be loaded; it says which.
+            httpxr.ConnectError: There was no descriptor, or no memory, to load it with.
         """
+        try:
+            return self._loaded(route)
+        except OSError as error:
+            raise Trouble.UNREAD.at(route.where, reason(error)) from error
+
+    def _loaded(self, route: Route) -> Contexts:
         if route.needs_proxy_tls and self._for_proxy is None:
             # The client certificate is for origins: a proxy does not see it.
             self._for_proxy = _shared(self._verify)
@@ -82,7 +99,9 @@ def _own(verify: Verify) -> ssl.SSLContext:
     assert not isinstance(verify, ssl.SSLContext)
     if isinstance(verify, bool):
         context = ssl.create_default_context()
-        if not verify:
+        if verify:
+            _read_at_last(context)
+        else:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
     else:
@@ -91,13 +110,33 @@ def _own(verify: Verify) -> ssl.SSLContext:
     return context
 
 
+def _read_at_last(context: ssl.SSLContext) -> None:
+    # OpenSSL keeps silent about a file that it could not open.
+    path = ssl.get_default_verify_paths().cafile
+    if path is None or context.cert_store_stats()["x509"]:
+        return
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        if _is_exhausted(error):
+            raise
+
+
+def _is_exhausted(error: Exception) -> bool:
+    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
+        return False  # an SSLError's numbers are not the system's
+    return error.errno in _EXHAUSTED
+
+
 def _trusting(path: str) -> ssl.SSLContext:
     try:
         if Path(path).is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except OSError as error:
-        raise ValueError(
+        if _is_exhausted(error):
+            raise
+        raise UnusableFileError(
             f"verify={path!r} is no file or directory of PEM certificates"
         ) from error
 
@@ -113,8 +152,10 @@ def _identified(verify: Verify, cert: Certificate) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key, lambda: secret)
     except (OSError, TypeError, ValueError) as error:
+        if _is_exhausted(error):
+            raise
         shown = [os.fspath(part) for part in parts[:2]]
-        raise ValueError(
+        raise UnusableFileError(
             f"cert={', '.join(map(repr, shown))} could not be loaded"
             f" ({getattr(error, 'reason', None) or type(error).__name__}); it names a"
             " PEM file with the certificate and its key, or (certificate, key), or"

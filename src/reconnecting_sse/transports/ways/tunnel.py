@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.transports.http1.faults import Fault
+from reconnecting_sse.core.authority import authority
+from reconnecting_sse.transports.http1.faults import Fault, MalformedError
 from reconnecting_sse.transports.http1.head import HeadReader
 from reconnecting_sse.transports.ways.refusals import closed, not_understood, refused
 
@@ -41,7 +42,9 @@ def _by_connect(route: Route) -> Steps[bytes]:
         data = yield None
         if not data:
             raise closed(route)
-    if isinstance(head, Fault) or head.status < _OK:
+    if isinstance(head, Fault):
+        raise not_understood(route) from MalformedError(head.message)
+    if head.status < _OK:
         raise not_understood(route)
     if head.status >= _REDIRECTION:
         raise refused(route, head.status, head.reason)
@@ -50,6 +53,7 @@ def _by_connect(route: Route) -> Steps[bytes]:
 
 def _request(route: Route) -> bytes:
     assert route.proxy is not None
-    lines = [f"CONNECT {route.origin} HTTP/1.1", f"Host: {route.origin}"]
+    place = authority(*route.target)
+    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
     fields = [b"%s: %s" % field for field in route.proxy.fields]
     return b"\r\n".join([*(line.encode() for line in lines), *fields, b"", b""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.transports.troubles import Trouble
 from reconnecting_sse.transports.ways.layers import Layers
 from reconnecting_sse.transports.ways.tls import TLSLayer
 from reconnecting_sse.transports.ways.tunnel import opened
@@ -22,18 +23,20 @@ class Way:
     Attributes:
         hop: What is being connected to, or was, as messages name it.
         layers: What the origin's bytes go through, as far as the way is open.
+        late: What it means if the time is up now.
     """
 
-    __slots__ = ("_contexts", "_route", "hop", "layers")
+    __slots__ = ("_contexts", "_route", "hop", "late", "layers")
 
     def __init__(self, route: Route, contexts: Contexts) -> None:
-        self.hop = route.first_hop
-        self.layers = Layers()
+        self.hop: str = route.first_hop
+        self.layers: Layers = Layers()
+        self.late: Trouble = Trouble.CONNECT_TIMEOUT
         self._route = route
         self._contexts = contexts
 
     def opened(self, target: str) -> Steps[None]:
-        """The steps from the connection to ``target``, the origin's name or address.
+        """The steps from the connection to ``target``, a name or an address.
 
         Raises:
             httpxr.ProxyError: The proxy opens no way.
@@ -44,13 +47,15 @@ class Way:
         if self._contexts.proxy is not None:
             yield from self._secured(self._contexts.proxy, route.address[0])
         if route.is_tunnelled:
-            self.hop = route.tunnel
+            self.hop, self.late = route.tunnel, Trouble.TUNNEL_TIMEOUT
             yield from self.layers.through(opened(route, target))
         self.hop = route.where
         if self._contexts.origin is not None:
-            yield from self._secured(self._contexts.origin, route.host)
+            name = route.server_hostname or route.host
+            yield from self._secured(self._contexts.origin, name)
 
     def _secured(self, context: ssl.SSLContext, name: str) -> Steps[None]:
+        self.late = Trouble.TLS_TIMEOUT
         layer = TLSLayer(context, name)
         yield from self.layers.through(layer.handshake())
         self.layers.push(layer)

@@ -1,0 +1,41 @@
+"""What holds for all tests: the event loop that they run on, and that CI skips none."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests import loops
+
+# What is wrong with some release of Python, not missing on a machine.
+SKIPPED_IN_CI = {"some releases of Python 3.12 crash when instructions are traced"}
+
+
+def pytest_configure():
+    loops.choose()
+
+
+def pytest_report_header():
+    return f"event loop: {loops.name()}"
+
+
+# Around all others, so that it sees what they made of the outcome.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport():
+    return _skipped_nowhere((yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report():
+    return _skipped_nowhere((yield))
+
+
+def _skipped_nowhere(report):
+    """The report, a failure where CI would go without what others have."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        *_, reason = report.longrepr
+        if reason.removeprefix("Skipped: ") not in SKIPPED_IN_CI:
+            report.outcome = "failed"
+            report.longrepr = f"{reason}; in CI nothing may be missing"
+    return report
