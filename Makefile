@@ -6,7 +6,8 @@
 #   make test-uvloop   those of the transports and of the subscription, on uvloop
 #   make lowest   the quick ones, with the lowest versions that are allowed
 #   make neighbours   that what others need installs beside us, in its newest version
-#   make chaos    ten times 100,000 events through a proxy that breaks connections
+#   make chaos    ten times 100,000 events through a proxy that breaks connections, and
+#                 ten minutes of that on each face (SOAK=600) in which no memory may grow
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
@@ -26,6 +27,7 @@ PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14 python
 ARGS ?=
 SEED ?=
+SOAK ?= 600
 
 # The stamps: younger than what they were made from, or made again.
 READY := $(VENV)/.ready
@@ -84,6 +86,8 @@ neighbours: $(DEVELOPMENT)
 # A seed that failed is replayed by   make chaos SEED=7
 chaos: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
+	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak sync $(SOAK))
+	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak async $(SOAK))
 
 # pyright looks for the package in the environment of the first python on the path.
 check: $(DEVELOPMENT)

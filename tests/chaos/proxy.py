@@ -36,9 +36,13 @@ class Proxy:
         self.ports = []
         self._seed, self._reach, self._feed_port = seed, reach, feed_port
         self._numbers = count()
+        # The loop knows a connection that its client has left only weakly.
+        self._serving = set()
 
     async def serve(self, reader, writer):
         """Treat one connection by its plan."""
+        task = asyncio.current_task()
+        self._serving.add(task)
         number = next(self._numbers)
         plan = plan_of(self._seed, number, self._reach)
         try:
@@ -46,6 +50,7 @@ class Proxy:
         except OSError:
             self.happened["left by the client"] += 1
         finally:
+            self._serving.discard(task)
             writer.close()
 
     async def _treat(self, plan, number, reader, writer):

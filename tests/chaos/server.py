@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 
@@ -28,6 +29,7 @@ async def run(seed, count, reach):
     _say(proxy.ports)
     await asyncio.to_thread(sys.stdin.read)
     _say(proxy.happened)
+    os._exit(0)  # what is under way has nobody who would read it
 
 
 async def _listen(serve):

@@ -330,7 +330,7 @@ OF_A_CALLER = {
 }
 LIBRARY = ("core", "exchange", "subscription", "transports")
 # Only other callers can bring it about: ``tail`` has no ``until=``, and no loop.
-NEVER_TOLD = re.compile("until= accepted|SelectorEventLoop")
+NEVER_TOLD = re.compile("until= accepted|SelectorEventLoop|trusted_origins= names")
 KEYWORD = re.compile(r"\b[a-z_]{4,}=(?!\*)")
 
 

@@ -16,6 +16,7 @@ from reconnecting_sse.exchange.client import (
 from reconnecting_sse.testing import Answer, ScriptedServer
 from reconnecting_sse.transports.ways.environment import UnusableProxyError
 from reconnecting_sse.transports.ways.proxy import Proxy
+from tests.connection_harness import new_source
 from tests.faces import ASYNC, FakeTransport, on_both_faces
 
 URL = httpxr.URL("http://feed.test/events")
@@ -270,8 +271,8 @@ def test_what_the_environment_names_is_no_matter_where_it_is_not_used(
 @pytest.mark.parametrize("proxy", NO_PROXY_AT_ALL)
 def test_an_environment_proxy_that_is_none_says_so(face, monkeypatch, proxy):
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    with pytest.raises(ValueError, match="the environment's proxy: ") as caught:
-        found(face.client())
+    with pytest.raises(UnusableProxyError, match="the environment's pr") as caught:
+        new_source(str(face), str(URL), client=face.client())
     assert "hush" not in str(caught.value)
     mounted = face.client(mounts={"all://other.test": face.transport()})
     with pytest.raises(ValueError, match="the environment names a proxy") as caught:
@@ -284,7 +285,7 @@ def test_an_environment_proxy_that_needs_an_extra_says_which(face, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.test")
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(UnusableProxyError, match=r"environment's proxy: .*\[socks\]"):
-        found(face.client())
+        proxy_for(face.client())
 
 
 @on_both_faces

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from tests.chaos import memory, soak
 from tests.chaos.events import block, data_of, number_of
 from tests.chaos.plans import CUTS, PLACES, REFUSALS, STATUSES, delivery_of, plan_of
 from tests.chaos.runs import FACES, WIRES, Verdict, run
@@ -93,3 +94,19 @@ def test_the_verdict_is_bad_where_all_ids_are_good(flaw):
     setattr(verdict, flaw, [(1, "x")] if flaw == "wrong" else "what happened")
     assert not verdict.is_good
     assert ("garbled" if flaw == "wrong" else "what happened") in str(verdict)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_soak_tells_memory_ten_times_and_the_faults(face):
+    told = list(soak.soak(face, 2.0))
+    assert len(told) == soak.MINUTES
+    assert sum(rate for _, rate in told) > 0
+    assert all(sample.blocks > 0 for sample, _ in told)
+
+
+def test_what_grows_after_the_third_minute_fails_a_soak():
+    steady = memory.Memory(resident=2**25, blocks=100_000, used=2**22, free=0)
+    leaking = memory.Memory(resident=2**25, blocks=106_000, used=2**22, free=0)
+    assert soak.grown([steady] * 10) == []
+    assert soak.grown([leaking] * 3 + [steady] * 7) == []
+    assert soak.grown([steady] * 9 + [leaking]) == ["blocks from 100,000 to 106,000"]

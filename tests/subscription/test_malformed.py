@@ -21,7 +21,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (OK + b"X Y: z\r\n\r\n", "its header 'X Y' has a malformed name"),
+        (OK + b"X Y: z\r\n\r\n", "its header 'X' has a malformed name"),
         (OK + b"X: a\0b\r\n\r\n", "its header 'X' has a NUL or a lone CR"),
         (OK + b"Content-Length: x\r\n\r\n", "its Content-Length is not a number"),
         (OK + b"Transfer-Encoding: x\r\n\r\n", "its Transfer-Encoding is other"),

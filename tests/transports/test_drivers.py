@@ -60,7 +60,7 @@ def conversation(wire):
 
 def answered(layers=None):
     inflow = Inflow(layers or Layers(), UntilClose(), None)
-    return Answered(HEAD, inflow, b"", coding="")
+    return Answered(HEAD, inflow, b"", coding="", is_empty=False)
 
 
 def sync_body(sock, layers=None):

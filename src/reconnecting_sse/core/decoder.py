@@ -8,39 +8,39 @@ first bytes of anything else.
 
 from __future__ import annotations
 
-import codecs
 import math
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from httpxr.sse import ServerSentEvent
-
+from reconnecting_sse.core.block import Block, has_long_line
+from reconnecting_sse.core.blocks import read_blocks
 from reconnecting_sse.core.errors import EventTooLarge
 from reconnecting_sse.core.fastpath import read_simple_blocks
 from reconnecting_sse.core.fields import (
     COMMENT_BYTES,
-    comment_text,
-    lines_of,
-    milliseconds,
+    INITIALS,
+    INITIALS_HEARD,
     text_of,
     value_of,
+    with_short_comments,
 )
+from reconnecting_sse.core.newlines import Newlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from httpxr.sse import ServerSentEvent
+
+    from reconnecting_sse.core.fastpath import ReadBlocks
+
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """How large one event may be unless the caller says otherwise."""
 
-_FIELDS = (b"data", b"event", b"id", b"retry")
-_FIELD_STARTS = tuple(name + b":" for name in _FIELDS)
+_FIELD_STARTS = (b"data:", b"event:", b"id:", b"retry:")
 # With this many bytes of a line it is known whether it is one of the fields.
 _TELLING_BYTES = max(map(len, _FIELD_STARTS))
 # The colon, the space after it, and one byte to tell a comment that was cut.
 _COMMENT_LINE_BYTES = COMMENT_BYTES + 3
-
-# Where the data of most streams is, and how long a line must be for cutting it out to
-# be faster than walking over it with a regular expression.
-_LONG_LINE_FROM, _LONG_LINE = 64, 4096
 
 # From here on the beginning of a data line is not held apart from the data.
 _HUGE_LINE = 16384
@@ -82,20 +82,15 @@ class EventStreamDecoder:
         self.retry_ms: int | None = None
         self._limit = math.inf if max_event_bytes is None else max_event_bytes
         self.has_overflowed: bool = False
-        self._on_comment = on_comment
+        self._on_comment = on_comment or str  # which is called with none, then
         self._hears = on_comment is not None
-        # A BOM cut short at the very start; None once the stream has begun.
-        self._start: bytes | None = b""
-        self._is_after_cr = False
-        # Both grow in place: joining bytes anew for each chunk would be quadratic.
+        self._newlines = Newlines()
+        # It grows in place: joining bytes anew for each chunk would be quadratic.
         self._line = bytearray()
-        self._data = bytearray()
         # How many bytes a huge data line began with before its value, which is in
         # the data already; 0 outside of one. Held twice, it would cost twice.
         self._data_prefix = 0
-        self._event = b""
-        self._id: bytes | None = None
-        self._retry: int | None = None
+        self._block = Block(self._limit)
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Decode the next bytes and return the events they complete.
@@ -108,14 +103,16 @@ class EventStreamDecoder:
                 call raises; so does every later one.
         """
         if self.has_overflowed:
-            raise self._too_large()
+            raise self._block.too_large()
         events: list[ServerSentEvent] = []
         try:
             self._decode(chunk, events)
         except EventTooLarge:
             self.has_overflowed = True
             self._line.clear()
-            self._forget_block()
+            self._data_prefix = 0
+            self._tell(events)
+            self._block.forget()
             if not events:
                 raise
         return events
@@ -123,20 +120,20 @@ class EventStreamDecoder:
     @property
     def unfinished_bytes(self) -> int:
         """How many bytes are held of an event that has not ended."""
-        held = len(self._data) + len(self._event) + len(self._id or b"")
         line = self._line
         may_be_field = any(s.startswith(line[: len(s)]) for s in _FIELD_STARTS)
-        return held + len(line) * may_be_field
+        return self._block.size + len(line) * may_be_field
 
     # What the bytes amount to is a list of events; a subclass may add other items.
 
     def _decode(self, chunk: bytes, items: list[Any]) -> None:
-        chunk = self._with_lf(chunk)
+        chunk = self._newlines.feed(chunk)
         if self._data_prefix:
             chunk = self._after_data_line(chunk, items)
         end = chunk.rfind(b"\n") + 1
         if end:
-            self._read_lines(self._completed(chunk, end), items)
+            lines = self._completed(chunk, end) if self._line else chunk[:end]
+            self._read_lines(lines, items)
         if end < len(chunk):
             self._hold(chunk[end:], items)
 
@@ -144,80 +141,122 @@ class EventStreamDecoder:
         """What follows the end of the huge data line, if that is in the chunk."""
         end = chunk.find(b"\n")
         line_end = len(chunk) if end < 0 else end
-        if not self._fits(self._data_prefix + line_end, items):
+        if not self._has_room(self._data_prefix + line_end, items):
             self._data_prefix = 0
-            self._line[:] = _IGNORED
             return chunk
         if end < 0:
-            self._data.extend(chunk)
+            self._block.data += chunk
             return b""
-        self._data.extend(memoryview(chunk)[: end + 1])  # with its LF, as each line
+        self._block.data += memoryview(chunk)[: end + 1]  # with its LF, as each line
         self._data_prefix = 0
         return chunk[end + 1 :]
 
     def _completed(self, chunk: bytes, end: int) -> bytes:
-        """The lines that end in the chunk, the first one whole."""
-        if not self._line:
-            return chunk[:end]
+        """The lines that end in the chunk, the first of which began before it."""
         self._line.extend(memoryview(chunk)[:end])
         lines = bytes(self._line)
         self._line.clear()
         return lines
 
     def _read_lines(self, lines: bytes, items: list[Any]) -> None:
-        # Where the lines together fit, none of the events among them is too large.
-        if len(lines) <= self._limit and self._may_be_simple(lines):
-            if self._is_within_block():
-                block, blank_line, lines = lines.partition(b"\n\n")
-                self._read_line_by_line(block + blank_line, items)
+        if self._block.is_begun:
+            lines = self._after_block(lines, items)
+        if self._may_be_simple(lines):
             simple = read_simple_blocks(lines, self.last_event_id)
             items += simple.events
-            self.last_event_id, lines = simple.last_event_id, simple.rest
-            if simple.retry_ms is not None:
-                self.retry_ms = simple.retry_ms
+            lines = self._take(simple)
         if lines:
-            self._read_line_by_line(lines, items)
+            self._read_any_lines(lines, items)
 
     def _may_be_simple(self, lines: bytes) -> bool:
         """Whether the fast path may read them, and is likely to be fast."""
-        if lines.find(b"\n", _LONG_LINE_FROM) >= _LONG_LINE:
+        # Where the lines together fit, none of the events among them is too large.
+        if len(lines) > self._limit or has_long_line(lines):
             return False
         return not self._hears or not (lines.startswith(b":") or b"\n:" in lines)
 
-    def _read_line_by_line(self, lines: bytes, items: list[Any]) -> None:
-        for line in lines_of(lines):
-            if line:
-                self._interpret(line, items)
-            else:
-                self._end_block(items)
+    def _read_any_lines(self, lines: bytes, items: list[Any]) -> None:
+        is_large = not self._block.fits(lines)
+        if is_large or has_long_line(lines):
+            lines = self._after_long_lines(lines, items, is_large=is_large)
+        whole, _, begun = lines.rpartition(b"\n\n")
+        if whole := whole.strip(b"\n"):
+            self._read_blocks(whole, items)
+        if begun := begun.lstrip(b"\n"):
+            self._read_begun(begun, items)
 
-    def _is_within_block(self) -> bool:
-        has_id_or_retry = self._id is not None or self._retry is not None
-        return has_id_or_retry or bool(self._data or self._event)
+    def _read_blocks(self, blocks: bytes, items: list[Any]) -> None:
+        cursor, hear, initials = self.last_event_id, self._hearer(items), INITIALS
+        if self._hears:
+            blocks, initials = with_short_comments(blocks), INITIALS_HEARD
+        self._take(read_blocks(text_of(blocks), cursor, initials, hear, items))
 
-    def _with_lf(self, chunk: bytes) -> bytes:
-        """The chunk without BOM, and every line end in it an LF."""
-        if self._start is not None:
-            chunk = self._without_bom(self._start + chunk)
-        if self._is_after_cr and chunk:
-            # 9.2.5: the CR has ended its line already; an LF is the rest of CR LF.
-            chunk = chunk.removeprefix(b"\n")
-            self._is_after_cr = False
-        if b"\r" in chunk:
-            self._is_after_cr = chunk.endswith(b"\r")
-            without = chunk.replace(b"\r", b"")
-            # Counting the pairs and removing the CRs is faster than replacing pairs.
-            if chunk.count(b"\r\n") == len(chunk) - len(without):
-                return without
-            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return chunk
+    def _take(self, blocks: ReadBlocks) -> bytes:
+        """The lines that were not read, once what was is taken."""
+        self.last_event_id = blocks.last_event_id
+        if blocks.retry_ms is not None:
+            self.retry_ms = blocks.retry_ms
+        return blocks.rest
 
-    def _without_bom(self, start: bytes) -> bytes:
-        if start != codecs.BOM_UTF8 and codecs.BOM_UTF8.startswith(start):
-            self._start = start
-            return b""
-        self._start = None
-        return start.removeprefix(codecs.BOM_UTF8)
+    # ------------------------------------------------------------------ the last block
+
+    def _after_block(self, lines: bytes, items: list[Any]) -> bytes:
+        """What follows the end of the block that has begun, if that is in the lines."""
+        if not lines.startswith(b"\n"):
+            more, blank_line, lines = lines.partition(b"\n\n")
+            self._read_begun(more + blank_line[:1], items)
+            if not blank_line:
+                return b""
+        self._end_block(items)
+        return lines.removeprefix(b"\n")
+
+    def _after_long_lines(
+        self, lines: bytes, items: list[Any], *, is_large: bool
+    ) -> bytes:
+        """What follows the blocks with long lines, or nothing if one may be too large.
+
+        Lines are found faster in one go than blocks, where they are long.
+        """
+        left = BytesIO(lines)
+        for line in left:
+            if line != b"\n":
+                self._block.read_line(line[:-1], hears=self._hears)
+                continue
+            self._end_block(items)
+            if not (is_large or has_long_line(lines, left.tell())):
+                break
+        self._tell(items)
+        return left.read()
+
+    def _read_begun(self, lines: bytes, items: list[Any]) -> None:
+        """Read lines of the block whose blank line has not come."""
+        self._block.read(lines, hears=self._hears)
+        self._tell(items)
+
+    def _end_block(self, items: list[Any]) -> None:
+        self._tell(items)
+        block = self._block
+        if block.id is not None:
+            self.last_event_id = text_of(block.id)
+        event = block.event(self.last_event_id)
+        if event is not None:
+            items.append(event)
+        block.forget()
+
+    def _tell(self, items: list[Any]) -> None:
+        """Make known what does not await the end of its block."""
+        block = self._block
+        if block.retry is not None:
+            self.retry_ms = block.retry
+        asides, block.asides = block.asides, []
+        hear = self._hearer(items)
+        for aside in asides:
+            hear(aside)
+
+    def _hearer(self, items: list[Any]) -> Callable[[Any], object]:  # noqa: ARG002  (a subclass's)
+        return self._on_comment
+
+    # ------------------------------------------------------------------ the last line
 
     def _hold(self, piece: bytes, items: list[Any]) -> None:
         """Keep what may matter of a line that has not ended.
@@ -227,8 +266,7 @@ class EventStreamDecoder:
         """
         start = self._line[:_TELLING_BYTES] + piece[:_TELLING_BYTES]
         if start.startswith(_FIELD_STARTS):
-            if not self._fits(len(self._line) + len(piece), items):
-                self._line[:] = _IGNORED
+            if not self._has_room(len(self._line) + len(piece), items):
                 return
             self._line.extend(piece)
             if start.startswith(b"data:") and len(self._line) >= _HUGE_LINE:
@@ -242,64 +280,13 @@ class EventStreamDecoder:
         """What is held begins a huge data line: its value goes to the data."""
         value = value_of(self._line, len(b"data"))
         self._data_prefix = len(self._line) - len(value)
-        self._data.extend(value)
+        self._block.data += value
         self._line.clear()
 
-    def _fits(self, line_bytes: int, items: list[Any]) -> bool:
-        held = len(self._data) + len(self._event) + len(self._id or b"")
-        if held + line_bytes <= self._limit:
-            return True
-        self._overflow(items)
-        return False
-
-    def _overflow(self, items: list[Any]) -> None:  # noqa: ARG002  (a subclass's)
-        raise self._too_large()
-
-    def _too_large(self) -> EventTooLarge:
-        return EventTooLarge(
-            f"one event is larger than {self._limit} bytes; if the server means to send"
-            " such events, raise max_event_bytes= (None lifts the limit)"
-        )
-
-    def _interpret(self, line: bytes, items: list[Any]) -> None:
-        colon = line.find(b":")
-        name = line[:colon] if colon >= 0 else line
-        if name in _FIELDS:
-            if self._fits(len(line), items):
-                self._set(name, value_of(line, len(name)))
-        elif not name and self._hears:
-            self._hear(comment_text(value_of(line, 0)), items)
-
-    def _hear(self, comment: str, items: list[Any]) -> None:  # noqa: ARG002  (as above)
-        assert self._on_comment is not None
-        self._on_comment(comment)
-
-    def _set(self, name: bytes, value: bytes) -> None:
-        if name == b"data":
-            self._data.extend(value)
-            self._data.extend(b"\n")
-        elif name == b"event":
-            self._event = value
-        elif name == b"id":
-            if b"\0" not in value:
-                self._id = value
-        elif value.isdigit():  # of bytes: ASCII digits, and at least one
-            self.retry_ms = self._retry = milliseconds(value)
-
-    def _end_block(self, items: list[Any]) -> None:
-        if self._id is not None:
-            self.last_event_id = text_of(self._id)
-        if self._data:
-            # Every data line has appended an LF; the last one is not part of the data.
-            self._data.pop()
-            data = text_of(self._data)
-            name, last_event_id = text_of(self._event), self.last_event_id
-            items.append(ServerSentEvent(name, data, last_event_id, self._retry))
-        self._forget_block()
-
-    def _forget_block(self) -> None:
-        self._data.clear()
-        self._data_prefix = 0
-        self._event = b""
-        self._id = None
-        self._retry = None
+    def _has_room(self, line_bytes: int, items: list[Any]) -> bool:
+        """Whether the line that has not ended may be held; else it is passed over."""
+        has_room = self._block.has_room(line_bytes)
+        if not has_room:
+            self._line[:] = _IGNORED
+            self._tell(items)
+        return has_room

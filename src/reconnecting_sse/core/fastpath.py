@@ -5,7 +5,7 @@ order: one regular expression reads them. Another takes over at the first block 
 order is different, or whose data has several lines, or with a ``retry`` or a comment.
 Everything from the first block on that it does not know either is handed back.
 Measured in chunks of 64 KiB, an event of three fields: 0.46 µs in order, 0.65 µs in
-another order, 2.4 µs line by line.
+another order, 1.2 µs block by block.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _IN_ORDER = re.compile(
 )
 
 # The conditional allows one run of data lines in a block. Each line of it but the first
-# begins with "data: ", so that one replacement joins them. The counts are limited, so
-# that what the engine remembers for going back stays small.
+# begins with "data: ", so that one replacement joins them. Comments after a block are
+# passed over with it: alone, they would be the smallest of blocks. The counts are
+# limited, so that what the engine remembers for going back stays small.
 _IN_ANY_ORDER = re.compile(
     r"""
     (?: id: [ ]?+ ([^\n\0]++) \n
@@ -39,14 +40,14 @@ _IN_ANY_ORDER = re.compile(
       | retry: [ ]?+ ([0-9]{1,9}+) \n
       | : [^\n]*+ \n
       | (?(4) (?!) | data: [ ]?+ ([^\n]++ (?: \n data: [ ] [^\n]*+ ){0,255}) \n )
-    ){0,16} \n++
+    ){0,16} \n++ (?: : [^\n]*+ \n++ ){0,255}
     | ((?s:.++))
     """,
     re.VERBOSE,
 )
 
 
-class SimpleBlocks(NamedTuple):
+class ReadBlocks(NamedTuple):
     """What came of the blocks that were read.
 
     Attributes:
@@ -62,7 +63,7 @@ class SimpleBlocks(NamedTuple):
     rest: bytes
 
 
-def read_simple_blocks(lines: bytes, last_event_id: str) -> SimpleBlocks:
+def read_simple_blocks(lines: bytes, last_event_id: str) -> ReadBlocks:
     """Read the blocks before the first that is not simple.
 
     Args:
@@ -72,7 +73,7 @@ def read_simple_blocks(lines: bytes, last_event_id: str) -> SimpleBlocks:
     try:
         text = lines.decode()
     except UnicodeDecodeError:
-        return SimpleBlocks([], last_event_id, None, lines)
+        return ReadBlocks([], last_event_id, None, lines)
     events: list[ServerSentEvent] = []
     blocks = _IN_ORDER.findall(text)
     for new_id, event, data, _ in blocks:
@@ -82,12 +83,12 @@ def read_simple_blocks(lines: bytes, last_event_id: str) -> SimpleBlocks:
             events.append(ServerSentEvent(event, data, last_event_id))
     rest = blocks[-1][3] if blocks else ""
     if not rest:
-        return SimpleBlocks(events, last_event_id, None, b"")
+        return ReadBlocks(events, last_event_id, None, b"")
     more = _read_in_any_order(rest, last_event_id)
     return more._replace(events=events + more.events)
 
 
-def _read_in_any_order(text: str, last_event_id: str) -> SimpleBlocks:
+def _read_in_any_order(text: str, last_event_id: str) -> ReadBlocks:
     events: list[ServerSentEvent] = []
     retry_ms: int | None = None
     blocks = _IN_ANY_ORDER.findall(text)
@@ -100,4 +101,4 @@ def _read_in_any_order(text: str, last_event_id: str) -> SimpleBlocks:
         if data:
             joined = data.replace("\ndata: ", "\n") if "\n" in data else data
             events.append(ServerSentEvent(event, joined, last_event_id, own_retry))
-    return SimpleBlocks(events, last_event_id, retry_ms, blocks[-1][4].encode())
+    return ReadBlocks(events, last_event_id, retry_ms, blocks[-1][4].encode())

@@ -1,20 +1,84 @@
-"""What the bytes of a field, or of a comment, mean."""
+"""What the lines of a block mean."""
 
 from __future__ import annotations
 
 import codecs
+import re
 from io import BytesIO
 from typing import TypeVar
 
-RETRY_CEILING_MS = 10**100
+_RETRY_DIGITS = 100
+
+RETRY_CEILING_MS = 10**_RETRY_DIGITS
 """What a larger ``retry`` counts as: int() refuses, or crawls over, endless digits."""
 
 COMMENT_BYTES = 64 * 1024
 """How much of one comment ``on_comment`` is handed."""
 
+INITIALS = frozenset("deir")
+"""What the names of fields begin with; a line that does not costs no more than that."""
+
+INITIALS_HEARD = INITIALS | {":"}
+"""The same where comments are heard."""
+
+_LONG_COMMENT = re.compile(rb"\n:[ ]?+([^\n]{%d})[^\n]++" % COMMENT_BYTES)
+
 _Line = TypeVar("_Line", bytes, bytearray)
 
 _utf8_decoder = codecs.getincrementaldecoder("utf-8")
+
+Fields = tuple[str | None, str | None, list[str], int | None]
+"""ID and type, each None where there is none; the value of each line of data; and
+``retry``, None where there is none that counts."""
+
+
+def fields_in(text: str) -> Fields:
+    """What lines say, none of which is blank: of all but data the last one counts."""
+    new_id = event = retry = None
+    values: list[str] = []
+    for line in text.split("\n"):
+        if line[0] not in INITIALS:
+            continue
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            values.append(value)
+        elif name == "id" and "\0" not in value:
+            new_id = value
+        elif name == "event":
+            event = value
+        elif name == "retry":
+            retry = milliseconds(value, retry)
+    return new_id, event, values, retry
+
+
+def milliseconds(digits: str, otherwise: int | None) -> int | None:
+    """The number, or the ceiling; of any length, in linear time."""
+    if not (digits.isascii() and digits.isdigit()):
+        return otherwise
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _RETRY_DIGITS else RETRY_CEILING_MS
+
+
+def comments_in(text: str) -> list[str]:
+    """The comments among the lines of a text."""
+    text = "\n" + text
+    _, *texts = text.replace("\n: ", "\n:").split("\n:")
+    if len(texts) == text.count("\n"):  # there is nothing else
+        return texts
+    return [text.partition("\n")[0] for text in texts]
+
+
+def with_short_comments(lines: bytes) -> bytes:
+    """The lines, with as much of each comment as is handed out."""
+    if len(lines) <= COMMENT_BYTES:
+        return lines
+    return _LONG_COMMENT.sub(_shortened, b"\n" + lines)[1:]
+
+
+def _shortened(comment: re.Match[bytes]) -> bytes:
+    # A character that the limit cuts is left out.
+    return b"\n: " + _utf8_decoder("replace").decode(comment[1]).encode()
 
 
 def lines_of(text: bytes) -> list[bytes]:
@@ -32,17 +96,4 @@ def value_of(line: _Line, name_bytes: int) -> _Line:
 
 def text_of(value: bytes | bytearray) -> str:
     """Invalid bytes become U+FFFD."""
-    return value.decode("utf-8", errors="replace")
-
-
-def comment_text(value: bytes) -> str:
-    """As much as is handed out; a character cut at that limit is left out."""
-    is_whole = len(value) <= COMMENT_BYTES
-    return _utf8_decoder("replace").decode(value[:COMMENT_BYTES], final=is_whole)
-
-
-def milliseconds(digits: bytes) -> int:
-    """The number, or the ceiling; of any length, in linear time."""
-    significant = digits.lstrip(b"0") or b"0"
-    is_sane = len(significant) <= len(str(RETRY_CEILING_MS))
-    return min(int(significant), RETRY_CEILING_MS) if is_sane else RETRY_CEILING_MS
+    return value.decode("utf-8", "replace")

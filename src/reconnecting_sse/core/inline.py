@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.decoder import EventStreamDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class InlineDecoder(EventStreamDecoder):
@@ -30,29 +33,7 @@ class InlineDecoder(EventStreamDecoder):
     ) -> None:
         super().__init__(last_event_id, max_event_bytes=max_event_bytes)
         self._hears = hears
-        self._passes_over = passes_over
-        self._is_passing = False
+        self._block.passes_over = passes_over
 
-    def _hear(self, comment: str, items: list[Any]) -> None:
-        items.append(comment)
-
-    def _overflow(self, items: list[Any]) -> None:
-        if not self._passes_over:
-            super()._overflow(items)
-        if not self._is_passing:
-            self._is_passing = True
-            items.append(self._too_large())
-        self._data.clear()
-        self._event = b""
-
-    def _is_within_block(self) -> bool:
-        return self._is_passing or super()._is_within_block()
-
-    def _end_block(self, items: list[Any]) -> None:
-        if self._is_passing:
-            self._data.clear()
-        super()._end_block(items)
-
-    def _forget_block(self) -> None:
-        super()._forget_block()
-        self._is_passing = False
+    def _hearer(self, items: list[Any]) -> Callable[[Any], object]:
+        return items.append

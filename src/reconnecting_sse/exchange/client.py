@@ -118,7 +118,7 @@ class Transports:
                 f" and httpxr's proxied transport cannot stream; {_EXPLICIT}, with"
                 " proxy= there"
             )
-        self.has_substituted: bool = True
+        self.has_substituted = True
         if is_mounted or not self._client.trust_env:
             return self._direct
         environment_proxy(url)  # one that is none is refused before anybody waits

@@ -39,7 +39,8 @@ def named_origin(text: str) -> Origin:
         if (url.raw_path, url.userinfo, url.fragment) == (b"/", b"", ""):
             return origin(url)
     raise ValueError(
-        f"{redacted(text)!r} is no origin; write it as https://host or https://host:port"
+        f"trusted_origins= names {redacted(text)!r}, which is no origin; write it as"
+        " https://host or https://host:port"
     )
 
 
@@ -104,10 +105,10 @@ def checked(text: str) -> httpxr.URL:
     except httpxr.InvalidURL as error:
         # httpxr's message may quote the userinfo.
         reason = "" if "@" in text else f": {shortened(str(error))}"
-        said = f"{redacted(text)!r} is no URL{reason}{other_name(error)}"
-        raise ImpossibleURL(said) from None
+        message = f"{redacted(text)!r} is no URL{reason}{other_name(error)}"
     except TypeError:  # a str that is no text, as it is
-        raise ImpossibleURL("the URL cannot be encoded as UTF-8") from None
+        message = "the URL cannot be encoded as UTF-8"
+    raise ImpossibleURL(message)
 
 
 def _with_params(url: httpxr.URL, params: Any) -> httpxr.URL:

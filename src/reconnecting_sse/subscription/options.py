@@ -121,10 +121,8 @@ def origins_of(given: Collection[str]) -> Collection[str]:
     if isinstance(given, str):
         raise TypeError(f"trusted_origins= is a list of origins: write [{given!r}]")
     origins = tuple(map(str, given))
-    try:
-        list(map(named_origin, origins))
-    except ValueError as error:
-        raise ValueError(f"trusted_origins=: {error}") from None
+    for origin in origins:
+        named_origin(origin)
     return origins
 
 

@@ -51,7 +51,7 @@ class Pump:
         self._effects = effects
         self._orders = orders
         self._cause = "interruption"
-        self.is_under_way = False
+        self.is_under_way: bool = False
         self._loop = self._begun()
         self._step: Step | None = next(self._loop, None)  # not yet made
 

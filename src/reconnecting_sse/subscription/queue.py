@@ -26,7 +26,7 @@ class EventQueue:
     def __init__(self) -> None:
         self.pending: Iterator[ServerSentEvent] = iter(())
         self.in_hand: ServerSentEvent | None = None
-        self.discarded = 0
+        self.discarded: int = 0
 
     def discard(self) -> None:
         """Nobody will be handed what is left."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Reader:
@@ -15,7 +19,7 @@ class Reader:
     __slots__ = ("loop",)
 
     def __init__(self, loop: object = None) -> None:
-        self.loop = loop
+        self.loop: object = loop
 
 
 class Cleaner(Reader):
@@ -38,7 +42,7 @@ class Readers:
         self._process = os.getpid()
         # In the order in which they came: the first is in, the others will see it.
         self._come: dict[Reader, None] = {}
-        self.leave = self._come.pop
+        self.leave: Callable[[Reader, None], object] = self._come.pop
 
     def enter(self, reader: Reader) -> bool:
         """Let this one in; False if there is nothing to read any more.
