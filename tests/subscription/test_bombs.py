@@ -11,7 +11,7 @@ import pytest
 from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.connection_harness import LIMIT, PROMPT, new_source
 
-SIZE = 4 * 1024 * 1024
+SIZE = 512 * 1024
 HEADERS = [("Content-Type", "text/event-stream"), ("Content-Encoding", "br")]
 SHAPES = {
     "ids": b"id\n",

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import dataclasses
 import pickle
+from decimal import Decimal
 
 import httpxr
 import pytest
@@ -277,3 +278,19 @@ def test_stats_can_be_copied_kept_and_sent_on(monkeypatch):
     assert stats.reconnects == {"UnexpectedStatus": 1}
     assert dataclasses.asdict(stats)["reconnects"] == {"UnexpectedStatus": 1}
     assert copy.deepcopy(stats) == pickle.loads(pickle.dumps(stats)) == stats
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_seconds_may_be_any_number(monkeypatch, face):
+    names = ("connect_timeout", "header_timeout", "idle_timeout")
+    options = dict.fromkeys(names, Decimal(3))
+    played, seen = Played(monkeypatch, face, [Reply(204)], "GET", options), []
+    answer = played.server.answer
+
+    def look(request):
+        seen.extend(request.extensions["timeout"].values())
+        return answer(request)
+
+    played.server.answer = look
+    played.consume()
+    assert set(map(type, seen)) == {float}

@@ -124,6 +124,7 @@ def asks(client: httpxr.Client) -> None:
         cookies={"session": "1"},
         auth=("user", "password"),
         follow_redirects=False,
+        trusted_origins=["https://eu.feed.test"],
         compress=True,
         content_types=["text/event-stream", "text/plain"],
         last_event_id="41",
@@ -193,7 +194,8 @@ async def connects_once_with_asyncio(client: httpxr.AsyncClient) -> None:
 
 def trusts() -> None:
     StreamingTransport(verify=False)
-    StreamingTransport(verify="authority.pem")
+    StreamingTransport(verify="authority.pem", trust_env=True)
+    StreamingTransport(server_hostname="feed.test")
     AsyncStreamingTransport(verify=Path("authority.pem"))
     AsyncStreamingTransport(verify=ssl.create_default_context())
 

@@ -66,7 +66,7 @@ def _seconds_of(name: str, value: float | None) -> float | None:
         return None
     if not value >= 0:  # nor NaN
         raise ValueError(f"{name}= is seconds or None, not {value}")
-    return value
+    return float(value)  # a Decimal, say, does not go with the clock
 
 
 def check_plain(**functions: object) -> None:

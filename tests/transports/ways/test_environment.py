@@ -15,6 +15,7 @@ from reconnecting_sse.transports.ways.environment import (
     exempts,
 )
 from reconnecting_sse.transports.ways.proxy import Proxy
+from tests.connection_harness import FACES, new_client, new_source, reader_for
 from tests.proxies import HTTPProxy, SOCKSProxy
 from tests.raw_wire import (
     CHUNKED,
@@ -175,6 +176,19 @@ def test_a_proxy_of_the_environment_that_is_none_is_said(wire, monkeypatch, valu
     with pytest.raises(UnusableProxyError, match="the environment's proxy: ") as caught:
         wire.fetch("http://127.0.0.1:1/", wire.transport(trust_env=True))
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_source_whose_transport_finds_none_is_closed(face, monkeypatch):
+    transport = WIRES[face].transport(trust_env=True)
+    source = new_source(
+        face, "http://127.0.0.1:1/", client=new_client(face, transport=transport)
+    )
+    monkeypatch.setenv("http_proxy", "gopher://h")
+    with reader_for(face) as reader:
+        with pytest.raises(UnusableProxyError):
+            reader.take(source)
+        assert source.state == "closed"
 
 
 @pytest.mark.parametrize("other", [{"proxy": "http://h"}, {"uds": "sock"}])
