@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconnecting_sse.core.decoder import EventStreamDecoder
+from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
+from reconnecting_sse.core.documents import LineDecoder
 from tests.core.test_budget import Instructions, in_a_thread
 
 pytestmark = pytest.mark.skipif(
@@ -59,6 +60,16 @@ def instructions_for_each_byte(stream, hearing):
     with counted:
         decoder.feed(stream)
     return counted.total / len(stream)
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"1\n"], ids=repr)
+def test_lines_of_json_cost_little_before_they_are_parsed(line):
+    def instructions():
+        with Instructions() as counted:
+            LineDecoder(MAX_EVENT_BYTES).feed(line * SIZE)
+        return counted.total
+
+    assert in_a_thread(instructions) < SIZE
 
 
 def repeated(block, newline):
