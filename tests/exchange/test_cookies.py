@@ -310,3 +310,10 @@ def test_what_another_thread_has_dropped_already_is_no_error(monkeypatch):
     monkeypatch.setattr(CookieJar, "clear", twice)
     told(cookies, "more=v")
     assert len(names_in(cookies)) == 50
+
+
+def test_the_callers_own_may_be_more_than_8_kib():
+    jar = httpxr.Cookies()
+    for n in range(20):
+        jar.set(f"own{n}", "x" * 1000, domain="feed.test", path="/")
+    assert sent_to(HOME, Cookies(jar.jar, None, HOME)).count("own") == 20

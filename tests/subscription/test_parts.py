@@ -104,3 +104,19 @@ def test_another_connection_waits_until_nothing_is_lost_by_it(outcome):
     orders.renew()
     assert orders.instead_of(outcome) is outcome
     assert orders.are_due
+
+
+def test_a_reader_who_meets_a_cleaner_that_just_leaves_is_in():
+    cleaner = Cleaner()
+
+    class Leaving(Readers):
+        def admits(self, somebody):
+            is_in = super().admits(somebody)
+            self.leave(cleaner, None)  # in another thread, at this very moment
+            return is_in
+
+    readers = Leaving()
+    Readers.admits(readers, cleaner)
+    assert readers.enter(Reader())
+    with pytest.raises(RuntimeError, match="being read already"):
+        readers.enter(Reader())

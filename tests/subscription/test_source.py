@@ -294,3 +294,22 @@ def test_seconds_may_be_any_number(monkeypatch, face):
     played.server.answer = look
     played.consume()
     assert set(map(type, seen)) == {float}
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_an_event_at_which_until_closes_the_source_is_handed_over(monkeypatch, face):
+    options = {"until": lambda _: played.source.close()}
+    replies = [stream(b"data: a\n\ndata: b\n\n")]
+    played = Played(monkeypatch, face, replies, "GET", options)
+    played.consume()
+    assert played.trace.events == ["a"]
+    assert played.source.stats.events == 1
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+def test_whoever_comes_next_settles_what_was_broken_off_unsettled(monkeypatch, face):
+    replies = [stream(b"data: a\n\n"), Reply(204)]
+    played = Played(monkeypatch, face, replies, "GET", {})
+    played.source._subscription.pump.is_under_way = True
+    played.consume()
+    assert played.trace.events == ["a"]

@@ -11,7 +11,7 @@ import httpxr
 import pytest
 import respx
 
-from reconnecting_sse import testing
+from reconnecting_sse import ReconnectingEventSource, testing
 from reconnecting_sse.testing import (
     Answer,
     AsyncRespxTransport,
@@ -342,3 +342,17 @@ def test_without_respx_only_the_bridge_is_missing(monkeypatch):
 def test_other_names_do_not_exist():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         testing.Nothing  # noqa: B018 - it is the looking up
+
+
+def test_an_event_stream_of_a_route_is_live_on_the_async_face_too():
+    url = "http://feed.test/"
+
+    async def first():
+        client = httpxr.AsyncClient(transport=AsyncStreamingTransport())
+        async with ReconnectingEventSource(client, "GET", url) as source:
+            return (await anext(source.aiter_sse())).data
+
+    headers = {"content-type": "text/event-stream"}
+    with respx.mock(using="reconnecting_sse") as router:
+        router.get(url).respond(200, headers=headers, text="data: a\n\n")
+        assert asyncio.run(first()) == "a"

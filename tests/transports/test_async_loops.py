@@ -211,12 +211,12 @@ def test_closing_within_tls_logs_nothing(new_loop, caplog):
 
 def test_a_closing_that_its_loop_never_came_to_leaves_no_socket_open(monkeypatch):
     async def closing():
-        body = await opened(server.url)
-        assert await body.read() == EVENT
+        held = [await opened(server.url)]
+        assert await held[0].read() == EVENT
         loop = asyncio.get_running_loop()
         with monkeypatch.context() as patched:
             patched.setattr(loop, "call_soon_threadsafe", lambda *_: None)
-            elsewhere = threading.Thread(target=body.close)
+            elsewhere = threading.Thread(target=held.clear)
             elsewhere.start()
             elsewhere.join(PATIENCE)
 

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import serialization
 
 from reconnecting_sse.transports.abort import AbortSignal
 from reconnecting_sse.transports.drivers.release import Release, _Twin
+from reconnecting_sse.transports.ways.route import Route
+from reconnecting_sse.transports.ways.trust import Trust
 from tests.proxies import HTTPProxy
 from tests.raw_wire import (
     CHUNKED,
@@ -453,3 +455,13 @@ def test_a_forked_child_may_close_it_from_a_loop_of_its_own():
         gate.set()
         assert runner.run(response.stream.read()) == EVENT
         runner.run(response.stream.aclose())
+
+
+def test_a_certificate_that_no_descriptor_was_left_for_is_asked_for_again(monkeypatch):
+    def exhausted(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", exhausted)
+    trust = Trust(True, "certificate.pem")
+    with pytest.raises(httpxr.ConnectError, match="Too many"):
+        trust.contexts(Route("https", "feed.test", 443))

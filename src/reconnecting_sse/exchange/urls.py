@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httpxr
 
-from reconnecting_sse.core.authority import DEFAULT_PORTS, authority, bracketed
+from reconnecting_sse.core.authority import DEFAULT_PORTS, bracketed
 from reconnecting_sse.core.errors import redacted, shortened
 from reconnecting_sse.transports.host import flaw_of, other_name, parsed
 
@@ -49,11 +49,6 @@ def shown_origin(of: Origin) -> str:
     scheme, host, port = of
     ends = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
     return f"{scheme}://{bracketed(host)}{ends}"
-
-
-def authority_of(url: httpxr.URL) -> str:
-    """Host and port of an http or https URL, the default one spelled out."""
-    return authority(url.host, url.port or DEFAULT_PORTS[url.scheme])
 
 
 def with_base(text: str, base: httpxr.URL) -> str:

@@ -57,21 +57,18 @@ class Readers:
             )
         if self.admits(reader):
             return True
-        if self.is_one_reading:
+        # One look: who cleaned up may have left since, and then this one is in.
+        current = self.current
+        if type(current) is Reader and current is not reader:
             raise RuntimeError(
                 "this source is being read already: one thread or task at a time"
             )
-        return False
+        return current is reader
 
     def admits(self, somebody: Reader) -> bool:
         """Whether he is let in; he has to leave in either case."""
         self._come[somebody] = None
         return self.current is somebody
-
-    @property
-    def is_one_reading(self) -> bool:
-        """Whether it is a reader who is in."""
-        return type(self.current) is Reader
 
     @property
     def current(self) -> Reader | None:
