@@ -6,8 +6,9 @@
 #   make test-uvloop   those of the transports and of the subscription, on uvloop
 #   make lowest   the quick ones, with the lowest versions that are allowed
 #   make neighbours   that what others need installs beside us, in its newest version
-#   make chaos    ten times 100,000 events through a proxy that breaks connections, and
-#                 ten minutes of that on each face (SOAK=600) in which no memory may grow
+#   make chaos    ten times 100,000 events through a proxy that breaks connections, then
+#                 bombs, of which none may keep anything waiting for 100 ms, and ten more
+#                 minutes of faults on each face (SOAK=600) in which no memory may grow
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
@@ -86,6 +87,7 @@ neighbours: $(DEVELOPMENT)
 # A seed that failed is replayed by   make chaos SEED=7
 chaos: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
+	@$(if $(SEED),,$(BIN)/python -m tests.chaos.deadlines)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak sync $(SOAK))
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak async $(SOAK))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from benchmarks import matrix, report, sections, storm, tables
+from benchmarks import matrix, odd, report, sections, storm, tables
 from benchmarks.cells import EACH, MANY
 from benchmarks.processes import Clients
 from benchmarks.serving import serving
@@ -55,12 +55,24 @@ def _measured(chosen: argparse.Namespace) -> report.Measured:
         touched = clients.run("ours", "idle.touched", threads=200)
     finally:
         clients.close()
+    say("odd streams")
+    strange = odd.costs(rounds=10 if chosen.quick else odd.ROUNDS)
     say("a million subscribers")
     storms = storm.run()
     say("done")
     minutes = (time.monotonic() - began) / 60
     return report.Measured(
-        found, paced, large, kept, events, dropped, held, touched, storms, minutes
+        matrix=found,
+        paced=paced,
+        large=large,
+        kept=kept,
+        kept_events=events,
+        dropped=dropped,
+        idle=held,
+        touched=touched,
+        odd=strange,
+        storms=storms,
+        minutes=minutes,
     )
 
 

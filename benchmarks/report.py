@@ -16,6 +16,7 @@ from benchmarks.sections import LARGE_MIB, WAIT
 from benchmarks.tables import plain
 
 if TYPE_CHECKING:
+    from benchmarks.odd import Cost
     from benchmarks.processes import Result
     from benchmarks.sections import Row
 
@@ -35,6 +36,7 @@ class Measured:
     dropped: list[Row]
     idle: list[Any]
     touched: Result
+    odd: list[Cost]
     storms: list[storm.Outcome]
     minutes: float
 
@@ -136,6 +138,7 @@ def markdown(measured: Measured) -> str:
         dropped=tables.dropped(measured.dropped),
         touched_kib=f"{touched / 1024:.0f}",
         idle=tables.idle(measured.idle),
+        odd=tables.odd(measured.odd),
         **_storm_figures(measured.storms),
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from benchmarks.cells import Cell
+    from benchmarks.odd import Cost
     from benchmarks.sections import Row
 
 NAMES = {
@@ -157,6 +158,22 @@ def kept(rows: list[Row], events: int) -> str:
                 f" to {total:.1f} MiB."
             )
     return "\n".join(lines)
+
+
+def odd(costs: list[Cost]) -> str:
+    """Odd streams, beside the ordinary one, which is the first."""
+    ordinary = costs[0]
+    rows = [
+        [
+            cost.title,
+            f"{cost.unheard * 1e3:.1f}",
+            f"{cost.unheard / ordinary.unheard:.1f}",
+            f"{cost.heard / ordinary.unheard:.1f}",
+        ]
+        for cost in costs
+    ]
+    head = ("nothing but", "ms for each MB", "times as long", "with `on_comment=`")
+    return table(head, rows)
 
 
 def idle(rows: list[Any]) -> str:

@@ -164,7 +164,7 @@ class Reader:
         return chance > 0.99
 
 
-def new_source(face, wire, url):
+def new_source(face, wire, url, **options):
     transports = {"sync": StreamingTransport, "async": AsyncStreamingTransport}
     clients = {"sync": httpxr.Client, "async": httpxr.AsyncClient}
     given = {"transport": transports[face]()} if wire == "explicit" else {}
@@ -174,7 +174,7 @@ def new_source(face, wire, url):
         url,
         policy=_POLICY,
         header_timeout=_SILENCE,
-        idle_timeout=_SILENCE,
+        **{"idle_timeout": _SILENCE, **options},
     )
 
 

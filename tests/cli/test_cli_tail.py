@@ -913,6 +913,8 @@ def test_every_option_is_documented(command):
         "http://me:sec\\ret@host:99999/",
         "http://sec@ret:port/",
         "me:sec/ret@host/",
+        "me:secret",
+        "//me:secret",
         "http://secret@/",
         "http://:80/?secret",
         "http://me:secret@:80/",

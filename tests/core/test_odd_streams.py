@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconnecting_sse.core.decoder import EventStreamDecoder
+from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
+from reconnecting_sse.core.documents import LineDecoder
 from tests.core.test_budget import Instructions, in_a_thread
 
 pytestmark = pytest.mark.skipif(
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 SIZE = 3_000
 
 # For each byte. Line by line, as most of these were once read, it is 20 to 70.
-MOST = {"unheard": 18, "heard": 30}
+MOST = {"unheard": 16, "heard": 24}
 
 BLOCKS = [
     *(b"id\n\n", b"id:1\n\n", b"id: \n\n", b"id:\0\n\n", b"event\n\n", b"event:e\n\n"),
@@ -33,8 +34,15 @@ BLOCKS = [
     *(b"event:e\n" * 17 + b"\n", b"retry:1\n" * 17 + b"\n", b"id:1\n" * 17 + b"\n"),
     *(b"data\n" * 10 + b"\n", b"data:x\n" * 300 + b"\n", b"data\nid\ndata\n\n"),
     *(b"data\nid\n", b"x\nid\n", b":\nid\n", b":\n:\n:\nx\n", b":\ndata\n\n"),
+    b":\n" * 40 + b"\n",
     *(b"x\ndata\n\n", b"data\nx\n\n", b"id\n\nid:1\n\n", b"id\nevent\ndata\n\n"),
     *(b"data:" + b"x" * 5000 + b"\n\n" + b"id\n\n" * 100, b"id\n\n" + b"x" * 5000),
+]
+
+# Of which none is like another.
+NUMBERED = [
+    *(b"id\n\nid:%d\n\n", b"data\n\ndata:%d\n\n", b"x%d\n\nid\n\n", b"id\nid:%d\n\n"),
+    *(b":%d\ndata\n\n", b":\n\n:%d\n\n", b"id:%d\nevent\n\n", b"id:%d\n"),
 ]
 
 LINES = [
@@ -54,6 +62,16 @@ def instructions_for_each_byte(stream, hearing):
     return counted.total / len(stream)
 
 
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"1\n"], ids=repr)
+def test_lines_of_json_cost_little_before_they_are_parsed(line):
+    def instructions():
+        with Instructions() as counted:
+            LineDecoder(MAX_EVENT_BYTES).feed(line * SIZE)
+        return counted.total
+
+    assert in_a_thread(instructions) < SIZE
+
+
 def repeated(block, newline):
     return (block * (SIZE // len(block) + 1)).replace(b"\n", newline)
 
@@ -64,6 +82,13 @@ def repeated(block, newline):
 def test_odd_blocks_cost_little_for_each_byte(block, newline, hearing):
     cost = in_a_thread(instructions_for_each_byte, repeated(block, newline), hearing)
     assert cost <= MOST[hearing]
+
+
+@pytest.mark.parametrize("hearing", list(MOST))
+@pytest.mark.parametrize("block", NUMBERED, ids=repr)
+def test_blocks_cost_little_though_each_is_another(block, hearing):
+    stream = b"".join(block % number for number in range(SIZE // 10))
+    assert in_a_thread(instructions_for_each_byte, stream, hearing) <= MOST[hearing]
 
 
 @pytest.mark.parametrize("hearing", list(MOST))

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from tests.chaos import memory, soak
+from tests.chaos import deadlines, memory, soak
 from tests.chaos.events import block, data_of, number_of
 from tests.chaos.plans import CUTS, PLACES, REFUSALS, STATUSES, delivery_of, plan_of
 from tests.chaos.runs import FACES, WIRES, Verdict, run
@@ -94,6 +94,13 @@ def test_the_verdict_is_bad_where_all_ids_are_good(flaw):
     setattr(verdict, flaw, [(1, "x")] if flaw == "wrong" else "what happened")
     assert not verdict.is_good
     assert ("garbled" if flaw == "wrong" else "what happened") in str(verdict)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_bomb_is_left_in_time(face):
+    """Ten times later than is promised."""
+    _, coding, body = next(deadlines.bombs())
+    assert max(deadlines.lateness(face, coding, body)) < 10 * deadlines.PROMISED
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import sys
 import time
+from importlib import import_module
 
 import brotli
 import pytest
 
 from reconnecting_sse.testing import Answer, ScriptedServer
-from tests.connection_harness import LIMIT, PROMPT, new_source
+from tests.connection_harness import FACES, LIMIT, PROMPT, Consumer, new_source
+
+zstd = import_module(
+    "backports.zstd" if sys.version_info < (3, 14) else "compression.zstd"
+)
 
 SIZE = 512 * 1024
 HEADERS = [("Content-Type", "text/event-stream"), ("Content-Encoding", "br")]
@@ -75,3 +82,40 @@ def test_closing_is_heard_in_the_middle_of_a_bomb():
         ended = asyncio.run(asyncio.wait_for(read(source), LIMIT * 4))
         assert ended - closed_at[0] < PROMPT
         assert source.stats.bytes < SIZE
+
+
+# ------------------------------------------------------------------ of nothing
+
+
+@pytest.fixture(scope="module")
+def nothing():
+    """An answer of 10 KB: an event, and then more than ten seconds of decoding."""
+    frames = zstd.compress(b"data: a\n\n") + zstd.compress(b"") * 1_000_000
+    return Answer(
+        headers=[
+            ("Content-Type", "text/event-stream"),
+            ("Content-Encoding", "zstd, gzip"),
+        ],
+        body=[gzip.compress(frames)],
+    )
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_closing_is_heard_while_bytes_decode_to_nothing(face, nothing):
+    with ScriptedServer([nothing]) as server:
+        source = new_source(face, server.url, compress=True)
+        consumer = Consumer(face, source)
+        consumer.wait_for_events(1)
+        source.close()
+        assert consumer.ended_within(PROMPT)
+        assert consumer.error is None
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_decoding_to_nothing_is_a_silence(face, nothing):
+    with ScriptedServer([nothing, Answer(204)]) as server:
+        source = new_source(face, server.url, compress=True, idle_timeout=0.05)
+        consumer = Consumer(face, source)
+        consumer.wait_for_events(1)
+        assert consumer.ended_within(LIMIT / 2)
+        assert source.stats.reconnects == {"StreamInterrupted": 1}

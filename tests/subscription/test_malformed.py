@@ -24,7 +24,10 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
         (OK + b"X Y: z\r\n\r\n", "its header 'X' has a malformed name"),
         (OK + b"X: a\0b\r\n\r\n", "its header 'X' has a NUL or a lone CR"),
         (OK + b"Content-Length: x\r\n\r\n", "its Content-Length is not a number"),
-        (OK + b"Transfer-Encoding: x\r\n\r\n", "its Transfer-Encoding is other"),
+        *(
+            (OK + b"Transfer-Encoding: %b\r\n\r\n" % value, "its Transfer-Encoding is")
+            for value in (b"x", b"gzip", b"xchunked", b"chunked, identity")
+        ),
         (b"SSH-2.0-OpenSSH_9.9\r\n", "its first line is no status line"),
         (b"\x15\x03\x03\0\x02\x02\x0a", "answered in TLS, not in HTTP"),
         (OK + b"X: y\r\n" * 20_000 + b"\r\n", "its headers exceed 65536 bytes"),

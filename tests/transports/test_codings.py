@@ -32,7 +32,7 @@ zstd = import_module(
     "backports.zstd" if sys.version_info < (3, 14) else "compression.zstd"
 )
 
-LIMIT = 128 * 1024
+LIMIT = 64 * 1024
 
 
 def packed_br(parts):

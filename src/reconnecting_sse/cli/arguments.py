@@ -50,8 +50,7 @@ def url(text: str) -> str:
         shown = redacted(text)
         raise click.BadParameter(f"the scheme of {shown} is not http or https")
     if not mark:
-        # No credential is repeated, should there be one in it.
-        shown = "https://… instead" if "@" in text else redacted(f"https://{text}")
+        shown = _with_scheme(text)
         raise click.BadParameter(f"the scheme is missing; write {shown}, or http://")
     if scheme.lower() not in ("http", "https"):
         raise click.BadParameter("its scheme is not http or https")
@@ -73,6 +72,16 @@ def url(text: str) -> str:
     if flaw := flaw_of(found):
         raise click.BadParameter(flaw)
     return text
+
+
+def _with_scheme(text: str) -> str:
+    """What it was to be, unless there may be a credential in it."""
+    whole = f"https://{text}"
+    try:
+        is_shown = "@" not in text and bool(parsed(whole).host)
+    except httpxr.InvalidURL:
+        is_shown = False
+    return redacted(whole) if is_shown else "https://… instead"
 
 
 def header(text: str) -> tuple[str, str]:

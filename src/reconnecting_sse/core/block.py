@@ -6,6 +6,7 @@ from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.core.errors import EventTooLarge
 from reconnecting_sse.core.fields import (
+    INITIALS,
     comments_in,
     fields_in,
     lines_of,
@@ -129,19 +130,23 @@ class Block:
             self._read_together(line, hears=hears)
 
     def _read_together(self, lines: bytes, *, hears: bool) -> None:
+        if hears and (lines.startswith(b":") or b"\n:" in lines):
+            comments = comments_in(text_of(with_short_comments(lines)))
+            self.asides += comments
+            if len(comments) > lines.count(b"\n"):  # there is nothing else
+                return
         # A character for each byte, whatever they are.
         text = lines.decode("latin-1")
-        new_id, event, values, retry = fields_in(text)
+        new_id, event, data, retry, _ = fields_in(text, INITIALS)
         if new_id is not None:
             self.id = new_id.encode("latin-1")
         if event is not None:
             self._event = event.encode("latin-1")
-        if values:
-            self.data += "\n".join([*values, ""]).encode("latin-1")
+        if data is not None:
+            self.data += data.encode("latin-1")
+            self.data += b"\n"
         if retry is not None:
             self.retry = retry
-        if hears:
-            self.asides += comments_in(text_of(with_short_comments(lines)))
 
     # ------------------------------------------------------------------ its end
 

@@ -46,6 +46,8 @@ class LineDecoder:
             EventTooLarge: A line is longer than the limit. The lines before it in the
                 same chunk are returned first, and the next call raises.
         """
+        if self._size + len(chunk) <= self._limit:
+            return self._lines(chunk)
         *complete, rest = chunk.split(b"\n")
         lines: list[str] = []
         try:
@@ -57,6 +59,17 @@ class LineDecoder:
             if not lines:
                 raise
         return lines
+
+    def _lines(self, chunk: bytes) -> list[str]:
+        """The same, where no line can be too long: blank ones cost little together."""
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            self._hold(chunk)
+            return []
+        self._held.append(chunk[:end])
+        text = b"".join(self._held).decode("utf-8", "replace")
+        self._held, self._size = [chunk[end:]], len(chunk) - end
+        return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
 
     def end(self) -> str:
         """The line held so far: at the end of the body, the last one."""

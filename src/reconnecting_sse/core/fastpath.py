@@ -5,7 +5,7 @@ order: one regular expression reads them. Another takes over at the first block 
 order is different, or whose data has several lines, or with a ``retry`` or a comment.
 Everything from the first block on that it does not know either is handed back.
 Measured in chunks of 64 KiB, an event of three fields: 0.46 µs in order, 0.65 µs in
-another order, 1.2 µs block by block.
+another order, 1.2 µs block by block, which is faster only for blocks of a few bytes.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ _IN_ANY_ORDER = re.compile(
 )
 
 
+# What the rest may begin with, and how small blocks are that it is too slow for.
+_SAMPLE, _SMALL_BLOCK = 256, 12
+
+
 class ReadBlocks(NamedTuple):
     """What came of the blocks that were read.
 
@@ -84,6 +88,8 @@ def read_simple_blocks(lines: bytes, last_event_id: str) -> ReadBlocks:
     rest = blocks[-1][3] if blocks else ""
     if not rest:
         return ReadBlocks(events, last_event_id, None, b"")
+    if rest.count("\n\n", 0, _SAMPLE) > _SAMPLE / _SMALL_BLOCK:
+        return ReadBlocks(events, last_event_id, None, rest.encode())
     more = _read_in_any_order(rest, last_event_id)
     return more._replace(events=events + more.events)
 

@@ -23,11 +23,13 @@ class Newlines:
             self._is_after_cr = False
         if b"\r" in chunk:
             self._is_after_cr = chunk.endswith(b"\r")
-            without = chunk.replace(b"\r", b"")
-            # Counting the pairs and removing the CRs is faster than replacing pairs.
-            if chunk.count(b"\r\n") == len(chunk) - len(without):
-                return without
-            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            if b"\n" in chunk:
+                without = chunk.replace(b"\r", b"")
+                # Counting the pairs and removing CRs is faster than replacing pairs.
+                if chunk.count(b"\r\n") == len(chunk) - len(without):
+                    return without
+                chunk = chunk.replace(b"\r\n", b"\n")
+            chunk = chunk.replace(b"\r", b"\n")
         return chunk
 
     def _without_bom(self, start: bytes) -> bytes:

@@ -23,8 +23,13 @@ def brotli_library() -> Any:
     return None
 
 
+# One of the libraries goes on to the end of a block, its first of 32 KiB, and its next
+# of 64 KiB, where the first is not full: it must be asked for less than the first.
+_OUTPUT_LIMIT = OUTPUT_LIMIT // 4
+
+
 class BrotliDecoder(Decoder):
-    """One step gives ``OUTPUT_LIMIT`` bytes, rounded up to the library's blocks."""
+    """One step gives less than ``OUTPUT_LIMIT`` bytes."""
 
     def __init__(self, library: Any) -> None:
         self._error: type[Exception] = library.error
@@ -46,11 +51,15 @@ class BrotliDecoder(Decoder):
         if not self._stream.can_accept_more_data():
             data, self._tail = b"", data
         try:
-            output: bytes = self._stream.process(data, output_buffer_limit=OUTPUT_LIMIT)
+            output: bytes = self._stream.process(
+                data, output_buffer_limit=_OUTPUT_LIMIT
+            )
             self._is_finished = self._stream.is_finished()
         except self._error as error:
             raise DecodingError(str(error)) from error
         # It may take more input, and hold output back all the same.
-        is_full = len(output) >= OUTPUT_LIMIT or not self._stream.can_accept_more_data()
+        is_full = (
+            len(output) >= _OUTPUT_LIMIT or not self._stream.can_accept_more_data()
+        )
         self.pending = is_full or bool(self._tail)
         return output

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports.body import AsyncLiveBody
+from reconnecting_sse.transports.drivers.patience import Patience
 from reconnecting_sse.transports.wire_errors import OF_THE_WIRE, Stage, without_frames
 
 if TYPE_CHECKING:
@@ -55,14 +56,17 @@ class AsyncBody(AsyncLiveBody):
         return failure
 
     async def _next(self) -> bytes:
-        inflow = self._inflow
+        inflow, patience = self._inflow, None
         content = self.read_nowait()
         while not content and not inflow.is_over():
             if inflow.is_pending:
                 await asyncio.sleep(0)
+                patience = patience or Patience(self._wire, self.read_timeout)
+                patience.check()
                 content = inflow.more()
             else:
                 content = self._received(await self._arrival())
+                patience = None
         return content
 
     async def _arrival(self) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import finalize
 
 from reconnecting_sse.transports.body import LiveBody
+from reconnecting_sse.transports.drivers.patience import Patience
 from reconnecting_sse.transports.wire_errors import OF_THE_WIRE, Stage, without_frames
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SyncBody(LiveBody):
         if self._first:
             content, self._first = self._first, b""
             return content
-        inflow = self._inflow
+        inflow, patience = self._inflow, None
         while not inflow.is_over():
             if inflow.is_pending:
                 content = inflow.more()
@@ -77,8 +78,11 @@ class SyncBody(LiveBody):
                 content = inflow.receive(self._wire.receive(self.read_timeout))
                 if reply := inflow.reply():
                     self._wire.reply(reply)
+                patience = None
             if content:
                 return content
+            patience = patience or Patience(self._wire, self.read_timeout)
+            patience.check()
         return b""
 
     def _read_after_the_end(self) -> bytes:
