@@ -62,11 +62,12 @@ class Signals:
         self._has_returned = None  # a frame of Python's: no look behind that
 
     def __enter__(self):
+        self._before = sys.gettrace()  # coverage's, mostly
         sys.settrace(self._enter)
         return self
 
     def __exit__(self, *_):
-        sys.settrace(None)
+        sys.settrace(self._before)
 
     def _enter(self, frame, _event, _arg):
         if frame.f_code.co_filename not in FILES:
