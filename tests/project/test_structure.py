@@ -28,9 +28,10 @@ STOREYS = {
     "core": set(),
     "transports": {"core"},
     "exchange": {"core", "transports"},
-    "subscription": {"core", "transports", "exchange"},
+    "stores": {"core"},
+    "subscription": {"core", "transports", "exchange", "stores"},
     "connect": {"core", "transports", "exchange"},
-    "source": {"core", "transports", "exchange", "subscription"},
+    "source": {"core", "transports", "exchange", "stores", "subscription"},
     "lifecycle": {"core"},
 }
 LIBRARY = set(STOREYS) | {"__init__"}

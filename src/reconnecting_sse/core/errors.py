@@ -9,7 +9,12 @@
         ├── UnexpectedStatus          an answer that is not 200, nor one to try again
         ├── UnexpectedContentType     200, but not an event stream
         ├── EventTooLarge             one event exceeds ``max_event_bytes``
-        └── ReconnectionExhausted     ``stop`` said so; the last error is the cause
+        ├── ReconnectionExhausted     ``stop`` said so; the last error is the cause
+        ├── ClaimLost                 another process has taken over the durable name
+        ├── Uncommitted               too many events wait for ``commit()``
+        └── StoreError                the store of positions
+            ├── StoreUnavailable      not reached, or it failed: another try may help
+            └── StoreRefused          credentials, schema, a missing driver: none does
 
 Whether an error is worth another attempt is not a property of its class: it is
 decided in one place, by the policy.
@@ -189,3 +194,23 @@ class EventTooLarge(StreamError):
 
 class ReconnectionExhausted(StreamError):
     """``stop`` ended the attempts; ``__cause__`` is the last real error."""
+
+
+class ClaimLost(StreamError):
+    """Another process has taken over the durable name: nothing more is committed."""
+
+
+class Uncommitted(StreamError):
+    """As many events as are allowed were handed over and wait for ``commit()``."""
+
+
+class StoreError(StreamError):
+    """What goes wrong with a store of positions."""
+
+
+class StoreUnavailable(StoreError):
+    """The store could not be reached, or failed: another try may help."""
+
+
+class StoreRefused(StoreError):
+    """The store cannot be used as it is: credentials, schema, a missing driver."""

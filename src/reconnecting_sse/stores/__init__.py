@@ -1,0 +1,1 @@
+"""Stores: where positions outlive the process. They know claims, and no stream."""
