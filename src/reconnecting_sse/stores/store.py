@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconnecting_sse.core.claims import Claim, Held, Mark, Place
+    from reconnecting_sse.core.claims import Claim, Mark
 
 
 class Store(Protocol):
@@ -47,7 +47,7 @@ class Store(Protocol):
         """Leave the name to whoever claims it next; nothing if it is lost already."""
 
     def begin(self, claim: Claim) -> Any:
-        """Begin a transaction: an object whose ``connection`` is the caller's to use."""
+        """Begin a transaction: an object with the caller's ``connection``."""
 
     def end(self, transaction: Any, mark: Mark) -> Any:
         """Record the position as the last statement, and commit.
