@@ -25,6 +25,10 @@ class Store(Protocol):
     def is_async(self) -> bool:
         """Whether its calls give awaitables."""
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether an open transaction shuts out every other call."""
+
     def claim(self, name: str, lease: float | None, owner: str) -> Any:
         """Take the name over: a ``Claim``, or ``Held`` while another's lease runs.
 
