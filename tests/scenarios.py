@@ -14,25 +14,26 @@ from typing import Any, Self
 
 import httpxr
 
-import reconnecting_sse.source
-import reconnecting_sse.subscription.pump
 from reconnecting_sse import ReconnectingEventSource
+from reconnecting_sse.subscription import clock as clocks
 
 URL = "http://feed.test/stream"
 STREAM = [("Content-Type", "text/event-stream")]
 
 
-@dataclass
-class Clock:
+class Clock(clocks.Clock):
     """Time that passes only when it is told to."""
 
-    now: float = 1000.0
+    def __init__(self) -> None:
+        self.seconds = 1000.0
 
-    def monotonic(self) -> float:
-        return self.now
+    def now(self) -> float:
+        return self.seconds
 
-    def time(self) -> float:
-        return 1_700_000_000.0 + self.now
+    boot = now
+
+    def wall(self) -> float:
+        return 1_700_000_000.0 + self.seconds
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Server:
     def pieces(self, reply: Reply) -> Iterator[bytes]:
         for piece in reply.body:
             if isinstance(piece, Lasts):
-                self._clock.now += piece.seconds
+                self._clock.seconds += piece.seconds
             elif isinstance(piece, BaseException):
                 raise piece
             elif callable(piece):
@@ -187,8 +188,7 @@ class Played:
         self, monkeypatch: Any, face: str, script: Script, method: str, options: Any
     ) -> None:
         self.clock, self.trace, self.face = Clock(), Trace(), face
-        monkeypatch.setattr(reconnecting_sse.subscription.pump, "time", self.clock)
-        monkeypatch.setattr(reconnecting_sse.source, "time", self.clock)
+        monkeypatch.setattr(clocks, "CLOCK", self.clock)
         monkeypatch.setattr("random.uniform", lambda low, _: low)
         server = self.server = Server(script, self.clock, self.trace)
         if face == "sync":
@@ -203,7 +203,7 @@ class Played:
 
     def _sleep(self, delay: float) -> None:
         self.trace("wait", round(delay, 3))
-        self.clock.now += delay
+        self.clock.seconds += delay
 
     async def _asleep(self, delay: float) -> None:
         self._sleep(delay)

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from reconnecting_sse.core.lifecycle import (
     Attempt,
+    Claimed,
     Closed,
     Connecting,
     Dropped,
     Gap,
     Lifecycle,
     Opened,
+    Paused,
     Recovered,
+    Resumed,
+    StandingBy,
     Waiting,
 )
 
 __all__ = [
     "Attempt",
+    "Claimed",
     "Closed",
     "Connecting",
     "Dropped",
     "Gap",
     "Lifecycle",
     "Opened",
+    "Paused",
     "Recovered",
+    "Resumed",
+    "StandingBy",
     "Waiting",
 ]

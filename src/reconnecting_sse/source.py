@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,15 +21,21 @@ from reconnecting_sse.exchange.hop import check
 from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
 from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.exchange.urls import with_base
+from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.attempts import Attempts
+from reconnecting_sse.subscription.batches import AsyncBatches, Batches
 from reconnecting_sse.subscription.checks import Checks
 from reconnecting_sse.subscription.drivers import AsyncEvents, Events
+from reconnecting_sse.subscription.durable import DurableSubscription
 from reconnecting_sse.subscription.effects import AsyncEffects, SyncEffects
+from reconnecting_sse.subscription.holding import Holding
+from reconnecting_sse.subscription.lingering import Lingering
 from reconnecting_sse.subscription.options import (
     check_plain,
     check_prepare,
     content_types_of,
+    durability_of,
     end_of,
     event_bytes_of,
     gap_watch,
@@ -50,6 +55,7 @@ if TYPE_CHECKING:
     import httpxr
     from httpxr.sse import ServerSentEvent
 
+    from reconnecting_sse.core.commits import CommitPolicy
     from reconnecting_sse.core.lifecycle import Gap, Lifecycle
     from reconnecting_sse.core.policy import ReconnectPolicy
     from reconnecting_sse.core.strategies import (
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
         WaitStrategy,
     )
     from reconnecting_sse.exchange.request import Prepare
+    from reconnecting_sse.stores.store import Store
     from reconnecting_sse.subscription.checks import GapWatch
 
 
@@ -115,6 +122,13 @@ class ReconnectingEventSource:
         max_event_bytes: The largest event that is accepted; None lifts the limit.
         too_large: What one larger than that means: "raise" an ``EventTooLarge``, or
             "skip" it, as a gap; its ID counts.
+        store: Where the position is kept, so that it outlives the process: claimed on
+            the first attempt, which then resumes after the committed position;
+            ``last_event_id`` counts where there is none.
+        name: The durable name under which it is kept.
+        lease: Seconds for which the claim is good and renewed: others under the name
+            stand by. Without one, whoever claims later takes over.
+        commits: When positions are committed, and how many may wait for that.
         on_comment: Called with each comment's text, heartbeats most of the time, when
             the events before it were handed over.
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
@@ -167,6 +181,11 @@ class ReconnectingEventSource:
         idle_timeout: float | Literal["adaptive"] | None = 300.0,
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         too_large: Literal["raise", "skip"] = "raise",
+        # outliving the process
+        store: Store | None = None,
+        name: str | None = None,
+        lease: float | None = None,
+        commits: CommitPolicy | None = None,
         # being seen
         on_comment: Callable[[str], object] | None = None,
         on_lifecycle: Callable[[Lifecycle], object] | None = None,
@@ -195,6 +214,8 @@ class ReconnectingEventSource:
         asked = replace(request, position="")  # the ID is checked by itself
         check(asked, settings, transports, is_async=self._is_async)
         gaps = gap_watch(on_gap)
+        durability = durability_of(store, name, lease, commits, is_async=self._is_async)
+        self._clock = clocks.CLOCK
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)
         self._session = StreamSession(
             one_policy(policy, wait=wait, stop=stop, retry=retry),
@@ -210,6 +231,7 @@ class ReconnectingEventSource:
             resumes_by_query=isinstance(prepare, ResumeWithQuery),
             gap_headers=gaps.headers if gaps else (),
             idle=idle,
+            durable_name=name,
         )
         signal = AbortSignal()
         attempts = Attempts(
@@ -229,7 +251,12 @@ class ReconnectingEventSource:
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)
         )
         checks = Checks(until, gaps.is_gap if gaps else None)
-        self._subscription = Subscription(self._session, self._effects, signal, checks)
+        parts = (self._session, self._effects, signal, checks)
+        self._subscription = (
+            Subscription(*parts)
+            if durability is None
+            else DurableSubscription(*parts, Holding(durability))
+        )
         done = partial(self._subscription.end, "done")
         self._documents = JSONDocuments("event", done)
 
@@ -257,6 +284,40 @@ class ReconnectingEventSource:
         self._check_face(is_async=True, instead="for, or iter_sse()")
         return AsyncEvents(self._subscription)
 
+    def batches(
+        self, *, max_events: int = 500, max_seconds: float = 0.0
+    ) -> Iterator[list[ServerSentEvent]]:
+        """Lists of the events that have arrived, in order; with a store done as one.
+
+        Args:
+            max_events: How many a list has at most.
+            max_seconds: How long is waited for more, once one has come.
+
+        Raises:
+            TypeError: The client is an ``AsyncClient``.
+            ValueError: A number has no meaning, or commits are manual.
+        """
+        self._check_face(is_async=False, instead="abatches()")
+        self._gather(max_events, max_seconds)
+        return Batches(self._subscription, max_events)
+
+    def abatches(
+        self, *, max_events: int = 500, max_seconds: float = 0.0
+    ) -> AsyncIterator[list[ServerSentEvent]]:
+        """As ``batches``, on the async face."""
+        self._check_face(is_async=True, instead="batches()")
+        self._gather(max_events, max_seconds)
+        return AsyncBatches(self._subscription, max_events)
+
+    def _gather(self, max_events: int, max_seconds: float) -> None:
+        if not max_events >= 1:
+            raise ValueError(f"max_events= is a number, from 1, not {max_events}")
+        if not max_seconds >= 0:  # nor NaN
+            raise ValueError(f"max_seconds= is seconds, not {max_seconds}")
+        self._subscription.check_batches()
+        if max_seconds:
+            self._effects.linger(Lingering(max_events, max_seconds))
+
     def iter_json(self) -> Iterator[Any]:
         """Each event's data as JSON; ``[DONE]`` ends the subscription.
 
@@ -276,6 +337,39 @@ class ReconnectingEventSource:
             kind = "AsyncClient" if self._is_async else "Client"
             raise TypeError(f"the client is an httpxr.{kind}: use {instead}")
 
+    # ------------------------------------------------------------------ committing
+
+    def commit(self, event: ServerSentEvent) -> None:
+        """Say that an event is done; its position is recorded with the next commit.
+
+        In manual mode from any thread, in any order: committed is the last position
+        before the first event that is not done. In auto mode for the event in hand.
+
+        Raises:
+            ValueError: It was committed already, or is none of this source's.
+            ClaimLost: Another process has taken over.
+            TypeError: There is no store.
+        """
+        self._subscription.commit(event)
+
+    def transaction(self) -> Any:
+        """The effects of the event in hand and its position, in one transaction.
+
+        ``with source.transaction() as connection:`` (``async with`` on the async face)
+        in the loop's body: what is written on ``connection`` is committed together with
+        the position, or neither is. One for each event or batch; ``connection`` is the
+        store's own kind, and only the end of the block commits it. An exception in the
+        block rolls all back.
+
+        Raises:
+            RuntimeError: Outside a loop's body, within another one, or a second time
+                for the same event.
+            ClaimLost: Another process has taken over: all is rolled back.
+            StoreUnavailable: The store failed, and it is rolled back.
+            TypeError: There is no store.
+        """
+        return self._subscription.transaction()
+
     # ------------------------------------------------------------------ stopping
 
     def close(self) -> None:
@@ -291,22 +385,31 @@ class ReconnectingEventSource:
 
         While another thread reads it is what ``close()`` is: what is his he frees.
         """
+        await self._leave(is_clean=True)
+
+    async def _leave(self, *, is_clean: bool) -> None:
+        if is_clean:
+            self._subscription.ended_well()
         await self._subscription.aleave()
+        await self._subscription.apart(is_clean=is_clean)
 
     def __enter__(self) -> Self:
         self._check_face(is_async=False, instead="async with")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._subscription.ended_well()
         self._subscription.leave()
+        self._subscription.part(is_clean=kind is None)
 
     async def __aenter__(self) -> Self:
         self._check_face(is_async=True, instead="with")
         current_task()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self._leave(is_clean=kind is None)
 
     def reconnect(self) -> None:
         """Give up this connection and open the next at once, from the cursor.
@@ -348,7 +451,7 @@ class ReconnectingEventSource:
             reconnects=dict(counters.reconnects),
             events=counters.events - self._subscription.queue.withheld,
             bytes=counters.bytes,
-            last_byte_age=None if last is None else time.monotonic() - last,
+            last_byte_age=None if last is None else self._clock.now() - last,
         )
 
     def __repr__(self) -> str:

@@ -468,7 +468,7 @@ def test_a_slow_caller_is_not_taken_for_a_silent_server(monkeypatch, face):
     played = Played(monkeypatch, face, script, "GET", {"idle_timeout": "adaptive"})
 
     def dawdle(_source, _event):
-        played.clock.now += 60
+        played.clock.seconds += 60
 
     played.consume(dawdle)
     assert played.source._session.idle_timeout == 300

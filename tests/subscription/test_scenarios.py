@@ -795,9 +795,9 @@ def test_a_wait_broken_off_from_outside_goes_on_where_it_was(monkeypatch, face):
     def pause(self, delay):
         self.trace("wait", round(delay, 3))
         if next(broken_off, False):
-            self.clock.now += delay / 4
+            self.clock.seconds += delay / 4
             raise Interruption
-        self.clock.now += delay
+        self.clock.seconds += delay
 
     monkeypatch.setattr(Played, "_sleep", pause)
     script = [stream(A), Reply(204)]

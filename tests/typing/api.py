@@ -107,6 +107,10 @@ def watches(fact: Lifecycle) -> str:
             return cause
         case lifecycle.Recovered(last_event_id=cursor):
             return cursor
+        case lifecycle.StandingBy() | lifecycle.Claimed(token=int()):
+            return fact.durable_name
+        case lifecycle.Paused() | lifecycle.Resumed():
+            return fact.durable_name
         case lifecycle.Gap() | lifecycle.Closed():
             return fact.reason
         case _:

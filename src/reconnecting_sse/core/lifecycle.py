@@ -140,6 +140,73 @@ class Gap(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandingBy(_Fact):
+    """Somebody else's lease on the durable name runs: nothing is requested meanwhile.
+
+    Attributes:
+        durable_name: The name.
+        owner: Who holds it, as he calls himself.
+    """
+
+    name: ClassVar[str] = "store.standby"
+    durable_name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed(_Fact):
+    """The durable name is claimed: it goes on from the committed position.
+
+    Attributes:
+        durable_name: The name.
+        token: The claim's.
+        position: What was committed, or None.
+        takeovers: How many claims of the last minute took the name from an owner that
+            had not released it.
+        advice: What to do about that, where there are many.
+    """
+
+    name: ClassVar[str] = "store.claimed"
+    durable_name: str
+    token: int
+    position: str | None = None
+    takeovers: int = 0
+    advice: str | None = None
+
+    @property
+    def level(self) -> str:
+        return "info" if self.advice is None else "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(_Fact):
+    """No event is handed over until the store can be reached again.
+
+    Attributes:
+        durable_name: The name.
+        error: What it failed with.
+        uncommitted: How many events and moves of the position it does not have.
+    """
+
+    name: ClassVar[str] = "store.paused"
+    durable_name: str
+    error: str
+    uncommitted: int = 0
+
+    @property
+    def level(self) -> str:
+        return "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(_Fact):
+    """The store is there again, the claim stands, and events are handed over."""
+
+    name: ClassVar[str] = "store.resumed"
+    durable_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(_Fact):
     """The subscription is over.
 
@@ -154,6 +221,16 @@ class Closed(_Fact):
 
 
 Lifecycle: TypeAlias = (
-    Connecting | Opened | Dropped | Waiting | Recovered | Gap | Closed
+    Connecting
+    | Opened
+    | Dropped
+    | Waiting
+    | Recovered
+    | Gap
+    | StandingBy
+    | Claimed
+    | Paused
+    | Resumed
+    | Closed
 )
 """Any of the facts; there are no others, so that a ``match`` can be exhaustive."""

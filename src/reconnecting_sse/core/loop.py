@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.callers import CallersError
-from reconnecting_sse.core.errors import EventTooLarge
+from reconnecting_sse.core.claims import Claim, Held
+from reconnecting_sse.core.errors import EventTooLarge, StoreUnavailable
 from reconnecting_sse.core.gaps import PASSED_OVER
 from reconnecting_sse.core.reconnection import Failure
 from reconnecting_sse.core.session import State
@@ -56,6 +57,9 @@ class Fail:
     error: BaseException
 
 
+_FINAL = (Stop, Raised)
+
+
 class Effects(Protocol):
     """What a face offers the loop; the results of some may be awaitables."""
 
@@ -81,14 +85,51 @@ class Effects(Protocol):
         """Hand comments out, for as long as they are wanted; at once."""
 
 
+class Custody(Protocol):
+    """What a durable subscription has beside; results may be awaitables, too."""
+
+    def claim(self) -> Any:
+        """Claim the durable name: a ``Claim``, or ``Raised``.
+
+        Or ``Held`` or ``StoreUnavailable``, once, where that has to wait.
+        """
+
+    def make_room(self) -> Any:
+        """Wait for the store until events may be handed over: None, or as ``claim``."""
+
+    def begin(self, position: str) -> None:
+        """The claim is made, and this is where it begins; at once."""
+
+    def room(self) -> int:
+        """How many events may be handed over without waiting; at once."""
+
+    def uncommitted(self) -> int:
+        """How many events and moves the store does not have; at once."""
+
+
 Call = Callable[[], Any]
 Step = Call | list["ServerSentEvent"] | Fail
-Outcome = Answer | Failure | Raised | Stop | Renew | bytes | None
+Outcome = (
+    Answer
+    | Failure
+    | Raised
+    | Stop
+    | Renew
+    | Claim
+    | Held
+    | StoreUnavailable
+    | bytes
+    | None
+)
 Clock = Callable[[], float]
 
 
 def subscription(
-    session: StreamSession, effects: Effects, now: Clock, wall: Clock
+    session: StreamSession,
+    effects: Effects,
+    now: Clock,
+    wall: Clock,
+    custody: Custody | None = None,
 ) -> Generator[Step, Outcome, None]:
     """Everything that a subscription does, in order; ends when it is over.
 
@@ -102,15 +143,16 @@ def subscription(
         if is_adaptive
         else effects.read,
     }
+    is_plain = custody is None and not session.is_mixed
     while session.state is not State.CLOSED:
         outcome = yield calls[session.state]
         if isinstance(outcome, bytes) and outcome:
             items = session.receive(outcome, now())
-            if session.is_mixed:
-                outcome = yield from _in_order(session, effects, items)
-            else:
+            if is_plain:
                 outcome = (yield items) if items else None
-            if not isinstance(outcome, Stop):  # or the caller left some of them
+            else:
+                outcome = yield from _in_order(session, effects, custody, items)
+            if not isinstance(outcome, _FINAL):  # or the caller left some of them
                 session.handed_over(now())
         # After most reads there is nothing to settle, and looking takes its time.
         if outcome is not None or session.state is not State.OPEN:
@@ -143,21 +185,80 @@ def _pause(session: StreamSession, effects: Effects, now: Clock) -> Any:
 
 
 def _in_order(
-    session: StreamSession, effects: Effects, items: list[Any]
+    session: StreamSession, effects: Effects, custody: Custody | None, items: list[Any]
 ) -> Generator[Step, Outcome, Outcome]:
     """Hand over events, and tell what is among them; the order that came meanwhile."""
     order: Outcome = None
-    for kind, run in groupby(items, type):
+    for kind, run in groupby(items, type) if session.is_mixed else [(None, items)]:
         if kind is str:
             _hear(session, effects, run)
         elif kind is EventTooLarge:
             session.gap(PASSED_OVER)
             tell(session, effects)
-        else:
+        elif custody is None:
             order = (yield list(run)) or order
-        if isinstance(order, Stop) or session.state is State.CLOSED:
+        else:
+            session.undelivered.extend(run)
+            order = (yield from _in_slices(session, effects, custody)) or order
+        if isinstance(order, _FINAL) or session.state is State.CLOSED:
             break
     return order
+
+
+def _in_slices(
+    session: StreamSession, effects: Effects, custody: Custody
+) -> Generator[Step, Outcome, Outcome]:
+    """Hand over what was received, as much at a time as there is room for."""
+    order: Outcome = None
+    while session.undelivered and not isinstance(order, _FINAL):
+        room = custody.room()
+        if room > 0:
+            order = (yield session.delivered(room)) or order
+            continue
+        outcome = yield custody.make_room
+        if isinstance(outcome, Renew):
+            order = outcome
+        else:
+            _tell_of_store(session, effects, custody, outcome)
+    return order
+
+
+def durable(
+    session: StreamSession, effects: Effects, now: Clock, wall: Clock, custody: Custody
+) -> Generator[Step, Outcome, None]:
+    """The same with a store: first the name is claimed.
+
+    And what a loop that was broken off had received is handed over.
+    """
+    while session.state is State.STANDBY:
+        _tell_of_store(session, effects, custody, (yield custody.claim))
+    order = yield from _in_slices(session, effects, custody)
+    if isinstance(order, _FINAL):
+        _tell_of_store(session, effects, custody, order)
+    yield from subscription(session, effects, now, wall, custody)
+
+
+def _tell_of_store(
+    session: StreamSession, effects: Effects, custody: Custody, outcome: Outcome
+) -> None:
+    """Tell the session how it stands with the store, or what was ordered instead."""
+    match outcome:
+        case Claim():
+            session.claimed(outcome)
+            custody.begin(session.last_event_id)
+        case Held():
+            session.standing_by(outcome)
+        case StoreUnavailable():
+            session.paused(outcome, custody.uncommitted())
+        case Raised(error):
+            session.raised(error)
+        case Stop(reason):
+            session.close(reason)
+        case None:
+            session.resumed()
+        case _:
+            pass  # another connection is wanted, and there is none
+    tell(session, effects)
 
 
 def _hear(session: StreamSession, effects: Effects, comments: Iterable[str]) -> None:

@@ -5,18 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.lifecycle import (
+    Claimed,
     Closed,
     Connecting,
     Dropped,
     Gap,
     Opened,
+    Paused,
     Recovered,
+    Resumed,
+    StandingBy,
     Waiting,
 )
 
 if TYPE_CHECKING:
+    from reconnecting_sse.core.claims import Claim, Held
     from reconnecting_sse.core.errors import StreamError
     from reconnecting_sse.core.lifecycle import Lifecycle
+
+
+MANY_TAKEOVERS = 3
+"""In a minute: then two processes fight for a name, or one dies again and again."""
+
+ADVICE = (
+    "another process takes over the same name again and again, or this one is killed"
+    " and started: where several run, give lease= to each, so that one works"
+)
 
 
 class Notices:
@@ -82,6 +96,35 @@ class Notices:
     def waiting(self, delay: float, attempt: int, cause: str) -> None:
         url = self._url
         self._add(Waiting(url=url, delay=delay, attempt=attempt, cause=cause))
+
+    def standing_by(self, name: str, held: Held) -> None:
+        self._add(StandingBy(url=self._url, durable_name=name, owner=held.owner))
+
+    def claimed(self, claim: Claim) -> None:
+        is_much = claim.takeovers >= MANY_TAKEOVERS
+        self._add(
+            Claimed(
+                url=self._url,
+                durable_name=claim.name,
+                token=claim.token,
+                position=claim.position,
+                takeovers=claim.takeovers,
+                advice=ADVICE if is_much else None,
+            )
+        )
+
+    def paused(self, name: str, error: StreamError, uncommitted: int) -> None:
+        self._add(
+            Paused(
+                url=self._url,
+                durable_name=name,
+                error=str(error),
+                uncommitted=uncommitted,
+            )
+        )
+
+    def resumed(self, name: str) -> None:
+        self._add(Resumed(url=self._url, durable_name=name))
 
     def closed(self, reason: str, error: str | None, unfinished_bytes: int) -> None:
         self._add(

@@ -8,12 +8,16 @@
       └──────────────────────────────────────────┘ interrupted
     from each: CLOSED, by 204, ``close``, or an error that is raised
 
+With a store it begins at STANDBY, until the durable name is claimed; OPEN is PAUSED
+while events have to wait for the store.
+
 Pure: no socket, clock, thread or log. Times are handed in: ``now`` is monotonic
 seconds, ``wall`` POSIX seconds.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconnecting_sse.core.answer import Answer
+    from reconnecting_sse.core.claims import Claim, Held
     from reconnecting_sse.core.idle import AdaptiveIdleTimeout
     from reconnecting_sse.core.policy import ReconnectPolicy
 
@@ -53,6 +58,8 @@ class State(StrEnum):
     CONNECTING = "connecting"
     OPEN = "open"
     WAITING = "waiting"
+    STANDBY = "standby"
+    PAUSED = "paused"
     CLOSED = "closed"
 
 
@@ -66,6 +73,8 @@ class StreamSession:
         wake_at: While waiting, the moment at which the next attempt is due.
         error: What ended the subscription, where an error did.
         is_mixed: Whether what is received is not events alone.
+        durable_name: The name that positions are kept by; None without a store.
+        undelivered: Events that were received, and are handed out piece by piece.
         counters: What happened so far, as numbers.
         notices: What happened and is to be told.
     """
@@ -86,8 +95,11 @@ class StreamSession:
         resumes_by_query: bool = False,
         gap_headers: Sequence[str] = (),
         idle: AdaptiveIdleTimeout | None = None,
+        durable_name: str | None = None,
     ) -> None:
-        self.state: State = State.CONNECTING
+        self.state: State = State.CONNECTING if durable_name is None else State.STANDBY
+        self.durable_name: str | None = durable_name
+        self.undelivered: deque[ServerSentEvent] = deque()
         self.last_event_id: str = last_event_id
         self.retry_ms: int | None = None
         self.wake_at: float = 0.0
@@ -126,6 +138,45 @@ class StreamSession:
         assert self._adaptive is not None
         self._adaptive.listening(now)
         return self._adaptive.seconds
+
+    # ------------------------------------------------------------------ the store
+
+    def delivered(self, count: int) -> list[ServerSentEvent]:
+        """So many of what is undelivered, which are handed over now."""
+        undelivered = self.undelivered
+        if count < len(undelivered):
+            return [undelivered.popleft() for _ in range(count)]
+        events = list(undelivered)
+        undelivered.clear()
+        return events
+
+    def standing_by(self, held: Held) -> None:
+        """Somebody else holds the name."""
+        self.notices.standing_by(self._name, held)
+
+    def claimed(self, claim: Claim) -> None:
+        """The name is claimed: it begins where the committed position is, if any."""
+        self.state = State.CONNECTING
+        if claim.position is not None:
+            self.last_event_id = claim.position
+        self.notices.claimed(claim)
+
+    def paused(self, error: StreamError, uncommitted: int) -> None:
+        """No event may be handed over before the store has taken some."""
+        if self.state is State.OPEN:
+            self.state = State.PAUSED
+        self.notices.paused(self._name, error, uncommitted)
+
+    def resumed(self) -> None:
+        """Events may be handed over again."""
+        if self.state is State.PAUSED:
+            self.state = State.OPEN
+            self.notices.resumed(self._name)
+
+    @property
+    def _name(self) -> str:
+        assert self.durable_name is not None
+        return self.durable_name
 
     # ------------------------------------------------------------------ attempts
 
@@ -260,6 +311,8 @@ class StreamSession:
             now: When.
             sent: What was sent before that; None for nothing.
         """
+        if self.state is State.PAUSED:
+            self.state = State.OPEN
         if sent is not None and self.state in (State.CONNECTING, State.OPEN):
             error = self._reconnection.broken_off(sent, cause, self._url)
             if error is not None:
@@ -270,6 +323,8 @@ class StreamSession:
 
     def renewed(self, cause: str, now: float) -> None:
         """The connection was given up for another one, which is due at once."""
+        if self.state is State.STANDBY:
+            return  # there is no connection to be given up
         if self.state is State.OPEN:
             self._reconnection.rate(now, self.last_event_id, self.retry_ms)
             self.counters.reconnected(cause)
@@ -318,6 +373,7 @@ class StreamSession:
     def _finish(self, reason: str, error: str | None = None) -> None:
         unfinished_bytes = self._unfinished_bytes
         self.state = State.CLOSED
+        self.undelivered.clear()
         self.notices.closed(reason, error, unfinished_bytes)
 
     @property

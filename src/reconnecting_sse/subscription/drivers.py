@@ -13,23 +13,49 @@ if TYPE_CHECKING:
     from reconnecting_sse.subscription.subscription import Subscription
 
 
-class _Driver:
-    """What is looked up once, and not for each event."""
+class Driver:
+    """What is looked up once, and not for each event.
 
-    __slots__ = ("_is_checked", "_queue", "_session", "_subscription")
+    Attributes:
+        is_checked: Whether there is something to look at before the next event.
+        is_batched: Whether events are handed over several together.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_is_always_checked",
+        "_is_durable",
+        "_queue",
+        "_session",
+        "_subscription",
+        "is_checked",
+    )
+
+    is_batched: bool = False
 
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
         self._session = subscription.session
         self._queue = subscription.queue
-        self._is_checked = subscription.checks.are_any
+        self._is_always_checked = subscription.is_always_checked
+        # With a store, what another iterator has left in hand comes first.
+        self._is_durable = subscription.is_durable
+        self.is_checked: bool = self._is_durable or self._is_always_checked
 
     def _checked(self) -> ServerSentEvent | None:
+        """The next event, if it may be handed over, and all is answered about it."""
+        if self._is_durable:
+            if not self._subscription.admits(self):
+                return None
+            self.is_checked = self._is_always_checked
+        return self._looked_at()
+
+    def _looked_at(self) -> ServerSentEvent | None:
         """The next event, once the caller's questions about it are answered.
 
         What is broken off leaves it in hand, and begins with it again.
         """
-        queue = self._queue
+        here, queue = self._subscription, self._queue
         if queue.in_hand is None:
             # Not by next(): a signal might come between that and the assignment.
             for taken in queue.pending:
@@ -38,15 +64,32 @@ class _Driver:
         event = queue.in_hand
         if event is None:
             return None
-        self._subscription.check(event)
+        here.check(event)
         if queue.in_hand is None:  # closed meanwhile, and handed over all the same
             queue.discarded -= 1
         self._session.last_event_id = event.id
+        if self._is_durable:
+            here.handing(event)
         queue.in_hand = None
         return event
 
+    def arrived(self, count: int) -> list[ServerSentEvent]:
+        """The next events, so many at most, that nobody has to wait for."""
+        events: list[ServerSentEvent] = []
+        while len(events) < count and (event := self._at_once()) is not None:
+            events.append(event)
+        return events
 
-class Events(_Driver):
+    def _at_once(self) -> ServerSentEvent | None:
+        if self._is_always_checked:
+            return self._looked_at()
+        for event in self._queue.pending:
+            self._session.last_event_id = event.id
+            return event
+        return None
+
+
+class Events(Driver):
     """The sync driver."""
 
     __slots__ = ()
@@ -56,7 +99,7 @@ class Events(_Driver):
 
     def __next__(self) -> ServerSentEvent:
         while True:
-            if self._is_checked and (checked := self._checked()) is not None:
+            if self.is_checked and (checked := self._checked()) is not None:
                 return checked
             for event in self._queue.pending:
                 self._session.last_event_id = event.id
@@ -76,6 +119,9 @@ class Events(_Driver):
                 step = here.pump.advanced(None if here.orders.are_due else step())
             taken = here.taken(step)
             here.pump.is_under_way = False
+            if taken is True:
+                return True
+            taken = here.farewell(taken)
         except BaseException as error:
             if is_in:
                 here.pump.break_off(error)
@@ -86,10 +132,10 @@ class Events(_Driver):
                 here.settle()
         if isinstance(taken, BaseException):
             raise taken
-        return taken
+        return False
 
 
-class AsyncEvents(_Driver):
+class AsyncEvents(Driver):
     """The async driver: the same, and awaits what is to be awaited."""
 
     __slots__ = ()
@@ -99,7 +145,7 @@ class AsyncEvents(_Driver):
 
     async def __anext__(self) -> ServerSentEvent:
         while True:
-            if self._is_checked and (checked := self._checked()) is not None:
+            if self.is_checked and (checked := self._checked()) is not None:
                 return checked
             for event in self._queue.pending:
                 self._session.last_event_id = event.id
@@ -121,9 +167,12 @@ class AsyncEvents(_Driver):
                     outcome = await outcome
                 step = here.pump.advanced(outcome)
             taken = here.taken(step)
-            if taken is not True:
-                await here.let_go(taken)
+            if taken is True:
+                here.pump.is_under_way = False
+                return True
+            await here.let_go(taken)
             here.pump.is_under_way = False
+            taken = await here.afarewell(taken)
         except BaseException as error:
             if is_in:
                 here.pump.break_off(error)
@@ -134,4 +183,4 @@ class AsyncEvents(_Driver):
                 here.settle()
         if isinstance(taken, BaseException):
             raise taken
-        return taken
+        return False

@@ -7,12 +7,10 @@ what follows from it is the session's to say.
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import httpxr
@@ -24,7 +22,12 @@ from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.client import is_live
 from reconnecting_sse.exchange.failures import cut_stream
 from reconnecting_sse.exchange.runners import run, run_async
+from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription.guard import guarded
+from reconnecting_sse.subscription.lingering import (
+    AsyncLingeringBody,
+    LingeringBody,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.calls import Exchanged
     from reconnecting_sse.exchange.exchange import Exchange
     from reconnecting_sse.subscription.attempts import Attempts
+    from reconnecting_sse.subscription.lingering import Lingering
     from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
 
 ERROR_BODY_SECONDS = 1.0
@@ -52,10 +56,14 @@ _Body = TypeVar("_Body", "LiveBody", "AsyncLiveBody")
 class _Effects(Generic[_Body]):
     """What the faces have in common: the calls that wait for nothing."""
 
+    _wrapped: Callable[[_Body, Lingering], _Body]
+
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
+        self._clock = clocks.CLOCK
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
+        self._lingering: Lingering | None = None
         self.tell: Callable[[Lifecycle], None] = attempts.tell
         self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
@@ -64,6 +72,12 @@ class _Effects(Generic[_Body]):
     def sent(self) -> Sent | None:
         """What a server may have seen of this attempt; None before it began."""
         return None if self._exchange is None else self._exchange.sent
+
+    def linger(self, lingering: Lingering) -> None:
+        """From now on, wait a little for more once something has come."""
+        self._lingering = lingering
+        if self._body is not None:
+            self._body = self._wrapped(self._body, lingering)
 
     def allow_silence(self, seconds: float) -> None:
         """From the next read on, this is the longest silence."""
@@ -81,11 +95,15 @@ class _Effects(Generic[_Body]):
 
     def _took(self, exchanged: Exchanged, exchange: Exchange, body: _Body) -> Answer:
         self.response, self._body = exchanged.response, body
+        if self._lingering is not None:
+            self._body = self._wrapped(body, self._lingering)
         return self._attempts.answer(exchanged, exchange)
 
 
 class SyncEffects(_Effects["LiveBody"]):
     """The sync face's calls; each blocks its caller's thread."""
+
+    _wrapped = LingeringBody
 
     def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
@@ -107,13 +125,13 @@ class SyncEffects(_Effects["LiveBody"]):
         body = self._body
         assert body is not None
         read = b""
-        deadline = time.monotonic() + ERROR_BODY_SECONDS
+        deadline = self._clock.now() + ERROR_BODY_SECONDS
         body.read_timeout = ERROR_BODY_SECONDS
         try:
             while status not in _NO_BODY and len(read) < BODY_LIMIT:
                 chunk = body.read()
                 read += chunk
-                if not chunk or time.monotonic() > deadline:
+                if not chunk or self._clock.now() > deadline:
                     break
         except httpxr.HTTPError:
             pass  # an error's body is a courtesy: what came of it is enough
@@ -138,9 +156,7 @@ class SyncEffects(_Effects["LiveBody"]):
         signal = self._attempts.signal
         signal.attach(partial(bell.put, None))
         try:
-            bell.get(timeout=min(max(delay, 0.0), threading.TIMEOUT_MAX))
-        except Empty:
-            pass
+            self._clock.wait(bell, delay)
         finally:
             signal.attach(None)
 
@@ -149,6 +165,7 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
     """The async face's calls; each runs in its caller's own task."""
 
     _is_live = True
+    _wrapped = AsyncLingeringBody
 
     def __init__(self, attempts: Attempts) -> None:
         super().__init__(attempts)
@@ -227,4 +244,4 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         """Let time pass; the signal ends it."""
         await self.let_go()
         with suppress(httpxr.ReadError):  # the signal's: the driver sees it, too
-            await self._guard(asyncio.sleep(max(delay, 0.0)))
+            await self._guard(self._clock.sleep(delay))

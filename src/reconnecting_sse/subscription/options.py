@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reconnecting_sse.core.answer import ANY_TYPE
 from reconnecting_sse.core.callers import is_coroutine_function
+from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
 from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
@@ -20,6 +21,7 @@ from reconnecting_sse.exchange.request import (
 )
 from reconnecting_sse.exchange.urls import named_origin
 from reconnecting_sse.subscription.checks import GapWatch
+from reconnecting_sse.subscription.holding import Durability
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.exchange.request import StreamRequest
+    from reconnecting_sse.stores.store import Store
 
     _OnEnd = Literal["reconnect", "finish"] | None
 
@@ -156,6 +159,37 @@ def passes_over(too_large: Literal["raise", "skip"]) -> bool:
     if too_large not in ("raise", "skip"):
         raise ValueError(f'too_large= is "raise" or "skip", not {too_large!r}')
     return too_large == "skip"
+
+
+def durability_of(
+    store: Store | None,
+    name: str | None,
+    lease: float | None,
+    commits: CommitPolicy | None,
+    *,
+    is_async: bool,
+) -> Durability | None:
+    """What makes a subscription durable, where something does."""
+    if store is None:
+        if not (name is None and lease is None and commits is None):
+            raise TypeError("name=, lease= and commits= go with a store=")
+        return None
+    if not (name and isinstance(name, str)):
+        raise TypeError(
+            f"a store keeps positions by name: give name=, a str, not {name!r}"
+        )
+    if not callable(getattr(store, "claim", None)):
+        raise TypeError(f"store= is one of reconnecting_sse.stores, not {store!r}")
+    if store.is_async and not is_async:
+        raise TypeError(
+            "this store has to be awaited, which an httpxr.Client cannot: give it a"
+            " blocking engine or client, or an httpxr.AsyncClient"
+        )
+    seconds = _seconds_of("lease", lease)
+    if seconds == 0:
+        raise ValueError("lease= is seconds, more than none, or None")
+    policy = CommitPolicy() if commits is None else commits
+    return Durability(store=store, name=name, lease=seconds, commits=policy)
 
 
 def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.loop import Renew, Stop
+from reconnecting_sse.core.loop import Raised, Renew, Stop
 from reconnecting_sse.core.reconnection import Failure
 
 if TYPE_CHECKING:
@@ -17,13 +17,15 @@ class Orders:
 
     Attributes:
         stop: Why the caller wants no more, once he does not.
+        failure: What ended it from outside: the store, or another process.
         signal: What releases.
     """
 
-    __slots__ = ("signal", "stop")
+    __slots__ = ("failure", "signal", "stop")
 
     def __init__(self, signal: AbortSignal) -> None:
         self.stop: Stop | None = None
+        self.failure: BaseException | None = None
         self.signal: AbortSignal = signal
 
     def end(self, reason: str) -> None:
@@ -32,9 +34,19 @@ class Orders:
             self.stop = Stop(reason)
         self.signal.abort()
 
+    def fail(self, error: BaseException) -> None:
+        """It cannot go on."""
+        self.failure = error
+        self.signal.release()
+
     def renew(self) -> None:
         """Want another connection."""
         self.signal.release()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to be handed over any more."""
+        return self.stop is not None or self.failure is not None
 
     @property
     def are_due(self) -> bool:
@@ -45,6 +57,8 @@ class Orders:
         """What the loop hears of an order that is due, in the place of the outcome."""
         if self.stop is not None:
             return self.stop
+        if self.failure is not None:
+            return Raised(self.failure)
         if not _may_give_way(outcome):
             return outcome
         self.signal.is_due = False

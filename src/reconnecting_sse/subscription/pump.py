@@ -7,10 +7,10 @@ Another may come while that is being done: it is done again before anybody goes 
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.loop import subscription, tell
+from reconnecting_sse.subscription import clock as clocks
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,6 +33,7 @@ class Pump:
 
     __slots__ = (
         "_cause",
+        "_clock",
         "_effects",
         "_loop",
         "_orders",
@@ -50,13 +51,15 @@ class Pump:
         self._session = session
         self._effects = effects
         self._orders = orders
+        self._clock = clocks.CLOCK
         self._cause = "interruption"
         self.is_under_way: bool = False
         self._loop = self._begun()
         self._step: Step | None = next(self._loop, None)  # not yet made
 
     def _begun(self) -> Generator[Step, Outcome, None]:
-        return subscription(self._session, self._effects, time.monotonic, time.time)
+        clock = self._clock
+        return subscription(self._session, self._effects, clock.now, clock.wall)
 
     def resumed(self) -> Step | None:
         """The step at which the last reader left, or the one after his events."""
@@ -89,7 +92,7 @@ class Pump:
         self._effects.drop()
         stop = self._orders.stop
         if stop is None:
-            now = time.monotonic()
+            now = self._clock.now()
             self._session.interrupted(self._cause, now, self._effects.sent)
         else:
             self._session.close(stop.reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reconnecting_sse.core.callers import CallersError
 from reconnecting_sse.core.loop import Fail, Stop, tell
@@ -14,6 +14,8 @@ from reconnecting_sse.subscription.queue import EventQueue
 from reconnecting_sse.subscription.readers import Cleaner, Readers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse.core.loop import Step
@@ -25,12 +27,32 @@ if TYPE_CHECKING:
 TOLD_BY_AN_EVENT = "an event says that others were missed"
 
 
+class Asker(Protocol):
+    """An iterator, as far as a subscription knows it.
+
+    Attributes:
+        is_checked: Whether it asks before it takes the next event.
+        is_batched: Whether it hands several over together.
+    """
+
+    is_checked: bool
+    is_batched: bool
+
+
 class Subscription:
     """The parts that the drivers work with, and what needs several of them.
 
     All that is pending belongs to it, not to an iterator: breaking out of a loop, or an
     exception in one, loses nothing, and the cursor is never ahead of the caller.
+
+    Attributes:
+        hand_out: Makes an iterator of events; to take one is to be handed it.
+        is_durable: Whether there is a store.
+        is_always_checked: Whether there is something to look at before each event.
     """
+
+    hand_out: Callable[[list[ServerSentEvent]], Iterator[ServerSentEvent]] = iter
+    is_durable: bool = False
 
     def __init__(
         self,
@@ -45,8 +67,11 @@ class Subscription:
         self.readers: Readers = Readers()
         self.queue: EventQueue = EventQueue()
         self.orders: Orders = Orders(signal)
-        self.pump: Pump = Pump(session, effects, self.orders)
+        self.pump: Pump = self._new_pump()
         self._is_left = False
+
+    def _new_pump(self) -> Pump:
+        return Pump(self.session, self.effects, self.orders)
 
     # ------------------------------------------------------------------ reading
 
@@ -55,13 +80,31 @@ class Subscription:
         if not isinstance(step, list):
             return step.error if isinstance(step, Fail) else False
         counters = self.session.counters
-        pending, events = iter(step), counters.events + len(step)
+        pending, events = self.hand_out(step), counters.events + len(step)
         # Nothing is called between the two: no signal can come between.
         self.queue.pending = pending
         counters.events = events
         if self.orders.stop is not None:  # it came while they were decoded
             self.queue.discard()
         return True
+
+    def admits(self, _asker: Asker) -> bool:
+        """Whether the next event may be handed over."""
+        return True
+
+    def handing(self, event: ServerSentEvent) -> None:
+        """One is."""
+
+    def check_batches(self) -> None:
+        """Refuse batches where nobody could say what of them is done."""
+
+    def commit(self, event: ServerSentEvent) -> None:  # noqa: ARG002
+        """The caller says that an event is done."""
+        raise TypeError("commit() says what a store may record: give store= and name=")
+
+    def transaction(self) -> Any:
+        """The effects of what is in hand and its position: all of it, or nothing."""
+        raise TypeError("transaction() is the store's: give store= and name=")
 
     def check(self, event: ServerSentEvent) -> None:
         """Look at an event that is about to be handed over.
@@ -98,6 +141,23 @@ class Subscription:
                 self.session.error = taken  # for whoever reads next
             raise
 
+    def farewell(self, taken: BaseException | bool) -> BaseException | bool:
+        """It is over, with this; what the reader hears of it."""
+        return taken
+
+    async def afarewell(self, taken: BaseException | bool) -> BaseException | bool:
+        """As ``farewell``, on the async face."""
+        return taken
+
+    def ended_well(self) -> None:
+        """The loop's body was left without an exception."""
+
+    def part(self, *, is_clean: bool) -> None:
+        """The reader has left, without an exception or with one."""
+
+    async def apart(self, *, is_clean: bool) -> None:
+        """As ``part``, on the async face."""
+
     # ------------------------------------------------------------------ from anywhere
 
     def end(self, reason: str) -> None:
@@ -108,6 +168,10 @@ class Subscription:
             self.queue.withdraw()
         if not isinstance(self.effects, AsyncEffects):
             self.settle()
+
+    @property
+    def is_always_checked(self) -> bool:
+        return self.checks.are_any
 
     def leave(self) -> None:
         """Want no more, and have it told; for its owner's own thread."""

@@ -50,6 +50,10 @@ class LiveBody(ABC):
             httpxr.TransportError: The body was cut, or closed under the reader.
         """
 
+    def wait(self, seconds: float) -> bool:  # noqa: ARG002
+        """Whether a read has something, within so long; false if nobody can say."""
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Free the connection. Idempotent."""
@@ -76,6 +80,10 @@ class AsyncLiveBody(ABC):
     @abstractmethod
     def read_nowait(self) -> bytes:
         """What has arrived already; ``b""`` says only that one has to wait."""
+
+    async def wait(self, seconds: float) -> bool:  # noqa: ARG002
+        """As ``LiveBody.wait``."""
+        return False
 
     @abstractmethod
     def close(self) -> None:

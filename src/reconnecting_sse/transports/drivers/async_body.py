@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.transports.body import AsyncLiveBody
@@ -49,6 +50,13 @@ class AsyncBody(AsyncLiveBody):
             self._has_ended = True
             self._wire.close()
         return content
+
+    async def wait(self, seconds: float) -> bool:
+        if not self._first:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, seconds)):
+                    self._first = await self.read()
+        return bool(self._first or self._has_ended)
 
     def _broken(self, error: Exception) -> httpxr.TransportError:
         failure = self._errors.of(error, Stage.READING)

@@ -60,6 +60,10 @@ class SyncBody(LiveBody):
             self._leave(_State.ENDED)
         return content
 
+    def wait(self, seconds: float) -> bool:
+        is_ready = self._first or self._inflow.is_pending or self._inflow.is_over()
+        return bool(is_ready) or self._wire.arrives(max(0.0, seconds))
+
     def _broken(self, error: Exception) -> httpxr.TransportError:
         try:
             return self._errors.of(error, Stage.READING)

@@ -178,6 +178,10 @@ class SyncWire:
             self._check()
         return data
 
+    def arrives(self, seconds: float) -> bool:
+        """Whether something comes within so long; or the wire is released."""
+        return bool(_await([self._socket], selectors.EVENT_READ, seconds))
+
     def _send_on(self, longest: float | None) -> None:
         """The answer came first: a server may go on once it has the whole request."""
         self._set_timeout(0.0)
