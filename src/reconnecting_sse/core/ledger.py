@@ -6,6 +6,7 @@ is one tuple, replaced as a whole; so no two reads can disagree.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from math import inf
 from operator import length_hint
@@ -25,7 +26,7 @@ NOT_IN_HAND = (
 )
 
 
-class Ledger:
+class Ledger(ABC):
     """What the kinds of ledger have in common: what was committed, and what may wait.
 
     Positions are committed up to the *watermark*: the last one before the first event
@@ -43,18 +44,18 @@ class Ledger:
     # ------------------------------------------------------------------ each its own
 
     @property
+    @abstractmethod
     def handed(self) -> int:
         """How many events were handed over, and moves made."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def in_hand(self) -> list[ServerSentEvent]:
         """The events that were handed over and are not done."""
-        raise NotImplementedError
 
+    @abstractmethod
     def watermark(self) -> Mark:
         """How far everything is done; from any thread."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ committing
 
