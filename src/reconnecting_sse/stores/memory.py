@@ -1,0 +1,139 @@
+"""Positions in memory: they outlive a source, and not the process."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from reconnecting_sse.core.claims import Claim, Held, Place
+from reconnecting_sse.core.errors import ClaimLost, StoreRefused
+from reconnecting_sse.stores.takeovers import with_takeover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reconnecting_sse.core.claims import Mark
+
+
+@dataclass(slots=True)
+class _Row:
+    position: str | None = None
+    seq: int = 0
+    token: int = 0
+    nonce: str = ""
+    owner: str = ""
+    lease_until: float | None = None
+    committed_at: float | None = None
+    takeovers: str = ""
+
+    def is_of(self, claim: Claim) -> bool:
+        return (self.token, self.nonce) == (claim.token, claim.nonce)
+
+
+class MemoryStore:
+    """For tests, and for sources that come and go within one process; thread-safe.
+
+    Args:
+        clock: Gives the seconds by which leases are compared.
+    """
+
+    is_async: bool = False
+    is_exclusive: bool = False
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rows: dict[str, _Row] = {}
+
+    def claim(self, name: str, lease: float | None, owner: str) -> Claim | Held:
+        """Take the name over, unless another's lease runs."""
+        with self._lock:
+            now, row = self._clock(), self._rows.setdefault(name, _Row())
+            left = 0.0 if row.lease_until is None else row.lease_until - now
+            if row.owner and left > 0:
+                return Held(left, row.owner)
+            row.takeovers = with_takeover(row.takeovers, now) if row.owner else ""
+            row.token, row.nonce, row.seq = row.token + 1, secrets.token_hex(8), 0
+            row.owner, row.lease_until = owner, None if lease is None else now + lease
+            count = len(row.takeovers.split())
+            return Claim(name, row.token, row.nonce, row.position, count)
+
+    def renew(self, claims: Sequence[Claim], lease: float) -> list[Claim]:
+        """Let the leases run on; the claims that are lost."""
+        with self._lock:
+            lost = [claim for claim in claims if not self._holds(claim)]
+            for claim in claims:
+                if claim not in lost:
+                    self._rows[claim.name].lease_until = self._clock() + lease
+            return lost
+
+    def commit(self, marks: Sequence[tuple[Claim, Mark]]) -> list[Claim]:
+        """Record positions; the claims that are lost."""
+        with self._lock:
+            lost = [claim for claim, _ in marks if not self._holds(claim)]
+            for claim, mark in marks:
+                row = self._rows[claim.name]
+                if claim not in lost and mark.seq > row.seq:
+                    row.seq, row.position = mark.seq, mark.position
+                    row.committed_at = self._clock()
+            return lost
+
+    def release(self, claim: Claim) -> None:
+        """Leave the name to the next."""
+        with self._lock:
+            if self._holds(claim):
+                row = self._rows[claim.name]
+                row.owner, row.lease_until = "", None
+
+    def begin(self, claim: Claim) -> NoReturn:
+        """There is nothing to write to.
+
+        Raises:
+            StoreRefused: Always.
+        """
+        raise StoreRefused(
+            f"a MemoryStore has no transactions, and {claim.name!r} wants one: use a"
+            " SqliteStore, a SqlStore or a RedisStore"
+        )
+
+    end: Any = begin
+    abort: Any = begin
+
+    def recover(self, claim: Claim) -> tuple[Claim, int]:
+        """Bump the token; the new claim, and the ``seq``."""
+        with self._lock:
+            if not self._holds(claim):
+                raise ClaimLost(f"{claim.name!r} was taken over")
+            row = self._rows[claim.name]
+            row.token += 1
+            return Claim(claim.name, row.token, row.nonce, row.position), row.seq
+
+    def places(self) -> list[Place]:
+        """All names."""
+        with self._lock:
+            now = self._clock()
+            return [_place(name, row, now) for name, row in sorted(self._rows.items())]
+
+    def put(self, name: str, position: str | None) -> None:
+        """Set or forget a position; whoever held a claim has lost it."""
+        with self._lock:
+            row = self._rows.setdefault(name, _Row())
+            row.token, row.nonce, row.seq = row.token + 1, secrets.token_hex(8), 0
+            row.position, row.owner, row.lease_until = position, "", None
+            row.committed_at = self._clock()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _holds(self, claim: Claim) -> bool:
+        row = self._rows.get(claim.name)
+        return row is not None and row.is_of(claim)
+
+
+def _place(name: str, row: _Row, now: float) -> Place:
+    age = None if row.committed_at is None else now - row.committed_at
+    lease = None if row.lease_until is None else row.lease_until - now
+    return Place(name, row.position, age, row.owner, lease, row.token)

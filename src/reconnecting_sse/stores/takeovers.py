@@ -1,0 +1,12 @@
+"""When a name was taken from owners that had not released it, as a row keeps that."""
+
+from __future__ import annotations
+
+WINDOW = 60.0
+"""Seconds for which a takeover counts."""
+
+
+def with_takeover(kept: str, now: float) -> str:
+    """The recent ones and one more, as text."""
+    recent = [time for time in kept.split() if now - float(time) < WINDOW]
+    return " ".join([*recent, f"{now:.3f}"])
