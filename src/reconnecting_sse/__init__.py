@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from httpxr.sse import ServerSentEvent, SSEError
 
-from reconnecting_sse import lifecycle, transports
+from reconnecting_sse import lifecycle, stores, transports
 from reconnecting_sse.connect import EventSource, aconnect_sse, connect_sse
+from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.core.decoder import EventStreamDecoder
 from reconnecting_sse.core.errors import (
     CertificateRejected,
+    ClaimLost,
     ConnectionFailed,
     EventTooLarge,
     ReconnectionExhausted,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
     StreamEnded,
     StreamError,
     StreamInterrupted,
+    Uncommitted,
     UnexpectedContentType,
     UnexpectedStatus,
 )
@@ -39,6 +45,8 @@ __all__ = [
     "AsyncStreamingTransport",
     "Attempt",
     "CertificateRejected",
+    "ClaimLost",
+    "CommitPolicy",
     "ConnectionFailed",
     "EventSource",
     "EventStreamDecoder",
@@ -53,18 +61,23 @@ __all__ = [
     "SSEError",
     "ServerSentEvent",
     "State",
+    "StoreError",
+    "StoreRefused",
+    "StoreUnavailable",
     "StreamEnded",
     "StreamError",
     "StreamInterrupted",
     "StreamRequest",
     "StreamStats",
     "StreamingTransport",
+    "Uncommitted",
     "UnexpectedContentType",
     "UnexpectedStatus",
     "aconnect_sse",
     "connect_sse",
     "lifecycle",
     "resume_with_query",
+    "stores",
 ]
 
 

@@ -174,9 +174,10 @@ def durability_of(
         if not (name is None and lease is None and commits is None):
             raise TypeError("name=, lease= and commits= go with a store=")
         return None
-    if not (name and isinstance(name, str)):
+    if not isinstance(name, str) or not name or name != name.strip():
         raise TypeError(
-            f"a store keeps positions by name: give name=, a str, not {name!r}"
+            f"a store keeps positions by name: give name=, a str without blanks around"
+            f" it, not {name!r}"
         )
     if not callable(getattr(store, "claim", None)):
         raise TypeError(f"store= is one of reconnecting_sse.stores, not {store!r}")

@@ -1,0 +1,69 @@
+"""The tables in a database, made on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects import mysql
+
+from reconnecting_sse.core.errors import StoreRefused
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+VERSION = 1
+"""The schema's; a newer one is refused."""
+
+# MariaDB compares names without their case where it is not told otherwise.
+_name = String(255).with_variant(
+    mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+)
+_text = Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+_metadata = MetaData()
+_schema = Table("sse_schema", _metadata, Column("version", Integer, nullable=False))
+_positions = Table(
+    "sse_positions",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("position", _text),
+    Column("seq", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("nonce", String(32), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("lease_until", Double),
+    Column("committed_at", Double),
+    Column("takeovers", Text, nullable=False),
+    Column("starts", Integer, nullable=False),
+    Column("hand", _text),
+    Column("begun", Integer, nullable=False),
+)
+
+
+def make_schema(db: Connection) -> None:
+    """Make what is missing.
+
+    Raises:
+        StoreRefused: It is of a newer version of this package.
+    """
+    _metadata.create_all(db)
+    version = db.execute(select(func.max(_schema.c.version))).scalar()
+    if version is None:
+        db.execute(insert(_schema).values(version=VERSION))
+    elif version > VERSION:
+        raise StoreRefused(
+            "the tables were made by a newer version of this package (their schema is"
+            f" {version}, and this one knows {VERSION}): update it"
+        )
