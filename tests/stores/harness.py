@@ -28,8 +28,8 @@ class Harness:
     Attributes:
         call: Makes one of its calls.
         shift: Moves all its leases so many seconds into the past.
-        another: Makes a second store on the same positions, as another process would.
-        write: Writes a text into a table of the caller's, on a transaction's connection.
+        another: Makes a second store on the same positions, as of another process.
+        write: Writes a text on a connection, into a table of the caller's.
         written: What is in that table.
     """
 

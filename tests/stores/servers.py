@@ -1,4 +1,4 @@
-"""Real servers of positions, on loopback, in folders of their own: begun when needed."""
+"""Real servers of positions, on loopback, each in a folder of its own."""
 
 from __future__ import annotations
 

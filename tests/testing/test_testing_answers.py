@@ -158,7 +158,7 @@ def test_a_lazy_body_is_made_as_it_is_sent():
 )
 def test_connections_end_as_asked(step, error):
     with ScriptedServer([step]) as server:
-        with pytest.raises(error), asking(server) as response:  # noqa: PT012 - one
+        with pytest.raises(error), asking(server) as response:
             assert response.read1() == b"a"
             response.read()
         assert not server.requests[0].closed_by_client.is_set()

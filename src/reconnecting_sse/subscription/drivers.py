@@ -47,7 +47,8 @@ class Driver:
         if self._is_durable:
             if not self._subscription.admits(self):
                 return None
-            self.is_checked = self._is_always_checked
+            # Of a batch, taking the next event does not say that it is done.
+            self.is_checked = self._is_always_checked or self.is_batched
         return self._looked_at()
 
     def _looked_at(self) -> ServerSentEvent | None:

@@ -118,7 +118,7 @@ class DurableSubscription(Subscription):
     def admits(self, asker: Asker) -> bool:
         """Whether the next event may be handed over; if not it waits for the loop."""
         if self._holding.ledger is None:
-            return True  # there is none yet
+            return False  # nothing can have been handed out before the claim
         if self._asker is not None and self._asker() is asker:
             self.asked_again()
         else:
