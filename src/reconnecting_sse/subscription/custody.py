@@ -169,9 +169,10 @@ class SyncCustody(Custody):
         self._wait(lambda: errand.is_done)
         self.finish(errand, GRACE_SECONDS)
 
-    def finish(self, errand: Errand, seconds: float = FAREWELL_SECONDS) -> None:
-        """Wait for it, so long at most."""
-        self._wait(lambda: errand.is_done, seconds, is_urgent=False)
+    def finish(self, errand: Errand, seconds: float | None = None) -> None:
+        """Wait for it, so long at most; by default as long as for a farewell."""
+        limit = FAREWELL_SECONDS if seconds is None else seconds
+        self._wait(lambda: errand.is_done, limit, is_urgent=False)
 
     def _wait(
         self,
@@ -227,9 +228,10 @@ class AsyncCustody(Custody):
         await self._wait(lambda: errand.is_done)
         await self.finish(errand, GRACE_SECONDS)
 
-    async def finish(self, errand: Errand, seconds: float = FAREWELL_SECONDS) -> None:
-        """Wait for it, so long at most."""
-        await self._wait(lambda: errand.is_done, seconds, is_urgent=False)
+    async def finish(self, errand: Errand, seconds: float | None = None) -> None:
+        """Wait for it, so long at most; by default as long as for a farewell."""
+        limit = FAREWELL_SECONDS if seconds is None else seconds
+        await self._wait(lambda: errand.is_done, limit, is_urgent=False)
 
     async def _wait(
         self,

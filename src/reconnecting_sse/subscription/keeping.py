@@ -198,8 +198,7 @@ class Keeping:
     def _renew(self) -> Steps:
         """Renew all leases, where one is due: one call for each length."""
         leased = [d for d in self._held() if d.holding.durability.lease is not None]
-        now = self._clock.now()
-        if not any(duty.renew_at <= now for duty in leased):
+        if not any(map(self._is_old, leased)):
             return
         length = attrgetter("holding.durability.lease")
         for lease, run in groupby(sorted(leased, key=length), length):
@@ -209,6 +208,11 @@ class Keeping:
             for duty in _standing(duties, claims, outcome):
                 self._began(duty, sent_at)
                 duty.holding.ring()
+
+    def _is_old(self, duty: _Duty) -> bool:
+        """Whether it is time to renew; or past it, if the machine was suspended."""
+        is_due = duty.renew_at <= self._clock.now()
+        return is_due or duty.holding.lease_ends <= self._clock.boot()
 
     def _release(self, holding: Holding) -> Steps:
         """Let go of a holding whose reader has left, once all that is done is in."""
