@@ -4,57 +4,32 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
+import redis.asyncio.cluster
+import redis.cluster
 from redis import exceptions
 
 from reconnecting_sse.core.claims import Claim, Held, Place
-from reconnecting_sse.core.errors import (
-    ClaimLost,
-    StoreRefused,
-    StoreUnavailable,
-    shortened,
-)
+from reconnecting_sse.core.errors import StoreRefused
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores.redis_faces import arun, run
+from reconnecting_sse.stores.redis_transaction import RedisTransaction, lost
 from reconnecting_sse.stores.takeovers import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from reconnecting_sse.core.claims import Mark
-
-    Steps = Generator[Any, Any, Any]
+    from reconnecting_sse.stores.redis_faces import Steps
 
 VERSION = 1
 """The schema's; a newer one is refused."""
 
-_REFUSED = (
-    exceptions.AuthenticationError,
-    exceptions.AuthorizationError,
-    exceptions.NoPermissionError,
-)
-
-
-class RedisTransaction:
-    """One that is open: a pipeline, which the caller may fill, and not execute."""
-
-    def __init__(self, claim: Claim, connection: Any, seq: int) -> None:
-        self.claim = claim
-        self.connection: Any = connection
-        self.seq = seq
-        self.was_ended: bool = False
-        connection.execute = connection.reset = self._refuse
-
-    def _refuse(self, *_: Any, **__: Any) -> None:
-        self.was_ended = True
-        raise RuntimeError("the transaction ends with its with block, and not before")
-
-    def free(self) -> None:
-        """Let us end it."""
-        vars(self.connection).pop("execute", None)
-        vars(self.connection).pop("reset", None)
+_CLUSTERS = (redis.cluster.RedisCluster, redis.asyncio.cluster.RedisCluster)
 
 
 class RedisStore:
@@ -72,6 +47,10 @@ class RedisStore:
     is_exclusive: bool = False
 
     def __init__(self, client: Any, *, prefix: str = "sse:") -> None:
+        if isinstance(client, _CLUSTERS):
+            raise StoreRefused(
+                "a cluster cannot keep positions: give one server's client"
+            )
         self._client = client
         self._prefix = prefix
         self.is_async: bool = isinstance(client, redis.asyncio.Redis)
@@ -149,7 +128,7 @@ class RedisStore:
             scripts.RECOVER, claim.name, claim.token, claim.nonce
         )
         if not answer:
-            raise _lost(claim)
+            raise lost(claim)
         token, seq, *position = answer
         found = _text(position[0]) if position and position[0] is not None else None
         return Claim(claim.name, int(token), claim.nonce, found), int(_text(seq))
@@ -158,23 +137,9 @@ class RedisStore:
 
     def begin(self, claim: Claim) -> Any:
         """Begin one: its ``connection`` is a MULTI pipeline, to be filled."""
-        return self._made(partial(self._begin, claim))
-
-    def _begin(self, claim: Claim) -> Steps:
-        pipeline = self._client.pipeline(transaction=True)
-        try:
-            # What only claims write: whoever takes over makes the EXEC fail.
-            yield pipeline.watch(self._key(claim.name, "claim"))
-            held = yield pipeline.hmget(
-                self._key(claim.name, "claim"), ["token", "nonce"]
-            )
-            _check_held(claim, held)
-            seq = yield pipeline.hget(self._key(claim.name, "row"), "seq")
-            pipeline.multi()
-        except BaseException:
-            yield pipeline.reset()
-            raise
-        return RedisTransaction(claim, pipeline, int(_text(seq or b"0")))
+        self._own()
+        key = partial(self._key, claim.name)
+        return self._go(RedisTransaction(claim, self._client, key).begin())
 
     def end(self, transaction: RedisTransaction, mark: Mark) -> Any:
         """Record the position as the last command, and execute.
@@ -182,44 +147,14 @@ class RedisStore:
         Raises:
             ClaimLost: The claim is, or the ``seq`` is old: nothing is done.
             StoreRefused: A command failed: the others are done, and the position is.
+                Or one was malformed, or the caller tried to end it: nothing is done.
             StoreUnavailable: It failed, or came without an answer: in doubt.
         """
-        return self._made(partial(self._end, transaction, mark))
-
-    def _end(self, transaction: RedisTransaction, mark: Mark) -> Steps:
-        pipeline, claim = transaction.connection, transaction.claim
-        transaction.free()
-        try:
-            if transaction.was_ended:
-                raise StoreUnavailable(
-                    "nothing is done: the transaction was to be executed within; leave"
-                    " its end to the with block"
-                )
-            if mark.seq <= transaction.seq:
-                raise _lost(claim)
-            row = {"position": mark.position, "seq": mark.seq, "starts": 1, "begun": 0}
-            pipeline.hset(self._key(claim.name, "row"), mapping=row)
-            pipeline.hdel(self._key(claim.name, "row"), "hand")
-            pipeline.eval(scripts.STAMP, 1, self._key(claim.name, "row"))
-            answers = yield pipeline.execute(raise_on_error=False)
-        except exceptions.WatchError as error:
-            raise _lost(claim) from error
-        finally:
-            yield pipeline.reset()
-        failed = [a for a in answers if isinstance(a, Exception)]
-        if failed:
-            raise StoreRefused(
-                f"a command failed ({shortened(str(failed[0]))}), and Redis rolls"
-                " nothing back: the others are done, and the position is recorded"
-            ) from failed[0]
+        return self._go(transaction.end(mark))
 
     def abort(self, transaction: RedisTransaction) -> Any:
         """Discard what was queued."""
-        transaction.free()
-        return self._made(partial(self._abort, transaction))
-
-    def _abort(self, transaction: RedisTransaction) -> Steps:
-        yield transaction.connection.reset()
+        return self._go(_quietly(transaction.abort()))
 
     # ------------------------------------------------------------------ for people
 
@@ -266,7 +201,10 @@ class RedisStore:
 
     def _made(self, steps: Callable[[], Steps]) -> Any:
         self._own()
-        return _arun(steps()) if self.is_async else _run(steps())
+        return self._go(steps())
+
+    def _go(self, steps: Steps) -> Any:
+        return arun(steps) if self.is_async else run(steps)
 
     def _own(self) -> None:
         """After a fork, leave the parent's connections alone."""
@@ -275,48 +213,14 @@ class RedisStore:
             self._process = os.getpid()
 
 
-def _run(steps: Steps) -> Any:
-    try:
-        answer = next(steps)
-        while True:
-            answer = steps.send(answer)
-    except StopIteration as done:
-        return done.value
-    except exceptions.RedisError as error:
-        raise _translated(error) from error
-
-
-async def _arun(steps: Steps) -> Any:
-    advance: Callable[[], Any] = partial(next, steps)
-    while True:
-        try:
-            call = advance()
-        except StopIteration as done:
-            return done.value
-        except exceptions.RedisError as error:
-            raise _translated(error) from error
-        try:
-            advance = partial(steps.send, await call if _is_awaitable(call) else call)
-        except BaseException as error:  # noqa: BLE001  (the steps decide)
-            advance = partial(steps.throw, error)
-
-
-def _is_awaitable(call: Any) -> bool:
-    return hasattr(call, "__await__")
-
-
 def _nothing() -> Steps:
-    yield None
+    yield from ()
 
 
-def _translated(error: exceptions.RedisError) -> StoreRefused | StoreUnavailable:
-    kind = StoreRefused if isinstance(error, _REFUSED) else StoreUnavailable
-    return kind(f"Redis: {type(error).__name__}: {shortened(str(error))}")
-
-
-def _check_held(claim: Claim, held: Sequence[Any]) -> None:
-    if list(map(_text_or_none, held)) != [str(claim.token), claim.nonce]:
-        raise _lost(claim)
+def _quietly(steps: Steps) -> Steps:
+    """The steps; what they raise is of no more interest."""
+    with suppress(exceptions.RedisError):
+        yield from steps
 
 
 def _text(value: bytes | str) -> str:
@@ -325,10 +229,3 @@ def _text(value: bytes | str) -> str:
 
 def _text_or_none(value: bytes | str | None) -> str | None:
     return None if value is None else _text(value)
-
-
-def _lost(claim: Claim) -> ClaimLost:
-    return ClaimLost(
-        f"another process has taken over {claim.name!r}, or this was recorded before:"
-        " nothing of the transaction is done"
-    )

@@ -27,7 +27,9 @@ redis.call('SET', prefix .. 'schema', ARGV[7])
 local row = key(name, 'row')
 local last = redis.call('HGET', row, 'owner')
 local until_ = redis.call('GET', key(name, 'lease'))
-local is_taken = last and last ~= ''
+-- Our own nonce: the client tries again where it had no answer.
+local is_ours = redis.call('HGET', key(name, 'claim'), 'nonce') == nonce
+local is_taken = last and last ~= '' and not is_ours
 if is_taken and until_ and tonumber(until_) > now then
   return {'held', text(tonumber(until_) - now), last}
 end
@@ -95,7 +97,9 @@ return 1
 """
 
 RECOVER = """
-if not is_held(ARGV[2], ARGV[3], ARGV[4]) then return {} end
+-- Greater, if an earlier try came through, and its answer did not.
+local held = redis.call('HMGET', key(ARGV[2], 'claim'), 'token', 'nonce')
+if held[2] ~= ARGV[4] or tonumber(held[1]) < tonumber(ARGV[3]) then return {} end
 local token = redis.call('HINCRBY', key(ARGV[2], 'claim'), 'token', 1)
 local kept = redis.call('HMGET', key(ARGV[2], 'row'), 'seq', 'position')
 return {token, kept[1], kept[2]}

@@ -1,99 +1,167 @@
-"""Where databases differ: their clocks, their locks, and what their errors mean."""
+"""Where databases differ: their clocks, their locks, and whom they can end.
+
+An owner may be frozen at any moment. So a transaction of ours is *fenced* before it
+locks a row: the database ends it where its process does nothing for some seconds. One
+of the caller's is fenced at its end only, since he may take his time; it is *marked*,
+and whoever takes over ends it by its mark.
+"""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc, text
 
-from reconnecting_sse.core.errors import (
-    StoreRefused,
-    StoreUnavailable,
-    redacted,
-    shortened,
-)
+from reconnecting_sse.core.errors import StoreRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 FENCE_SECONDS = 5
-"""How long a transaction may hold locks, and its process do nothing."""
+"""How long a fenced transaction may hold locks, and its process do nothing."""
+
+WAIT_SECONDS = 2 * FENCE_SECONDS
+"""How long one waits for locks that a fence will free."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One that knows of no locks but the whole database's, as SQLite.
+    """One that knows of no locks but the whole database's: SQLite.
 
     Attributes:
-        now: Seconds, as an expression: this moment's, not the transaction's.
+        now: Seconds, as an expression; where a statement waits for a lock, at its
+            begin or later: an owner counts his lease from before that.
         for_update: What locks a row that is read.
         is_exclusive: Whether a transaction shuts out all others.
+        ends: How statements begin that end a transaction, as a pattern.
     """
 
     now: str = "(julianday('now') - 2440587.5) * 86400.0"
     for_update: str = ""
     is_exclusive: bool = True
+    ends: str = r"COMMIT|ROLLBACK(?!.*\bTO\b)|BEGIN|END\b"
 
-    def wait_for_locks(self, db: Connection) -> None:
-        """Wait for locks in this transaction, but not for ever."""
+    def check(self, db: Connection) -> None:
+        """Raise, if what should be a transaction is none: AUTOCOMMIT."""
 
-    def begin(self, db: Connection, nonce: str) -> None:
-        """Let the transaction be ended whose process does nothing."""
+    def fence(self, db: Connection) -> None:
+        """Let the database end this transaction if its process does nothing."""
+        # The driver would begin with the first change, after what was read for it.
+        driver: Any = db.connection.driver_connection
+        if not driver.in_transaction:
+            db.exec_driver_sql("BEGIN IMMEDIATE")
 
-    def end_sessions(self, db: Connection, nonce: str) -> None:
-        """End the transactions of an owner who is one no more."""
+    def mark(self, db: Connection, nonce: str) -> None:  # noqa: ARG002
+        """Let whoever takes over find this transaction."""
+        self.fence(db)
+
+    def end_marked(self, db: Connection, nonce: str) -> None:
+        """End the transaction of an owner who is one no more, if there is one."""
+
+    def restore(self, db: Connection, nonce: str) -> None:
+        """Leave nothing of fence and mark to whoever has the connection next."""
 
 
 class _PostgreSQL(Dialect):
     __slots__ = ()
 
-    def wait_for_locks(self, db: Connection) -> None:
-        db.execute(text(f"SET LOCAL lock_timeout = '{2 * FENCE_SECONDS}s'"))
+    def check(self, db: Connection) -> None:
+        # It allows them within transactions only.
+        with db.begin_nested():
+            pass
 
-    def begin(self, db: Connection, nonce: str) -> None:
-        limit = f"'{FENCE_SECONDS}s'"
-        db.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {limit}"))
-        db.execute(text(f"SET LOCAL application_name = '{_session(nonce)}'"))
+    def fence(self, db: Connection) -> None:
+        db.execute(
+            text(
+                "SELECT set_config('lock_timeout', :wait, true),"
+                " set_config('idle_in_transaction_session_timeout', :limit, true)"
+            ),
+            {"wait": f"{WAIT_SECONDS}s", "limit": f"{FENCE_SECONDS}s"},
+        )
 
-    def end_sessions(self, db: Connection, nonce: str) -> None:
+    def mark(self, db: Connection, nonce: str) -> None:
+        name = text("SELECT set_config('application_name', :mark, true)")
+        db.execute(name, {"mark": _mark(nonce)})
+
+    def end_marked(self, db: Connection, nonce: str) -> None:
         db.execute(
             text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = :session AND usename = current_user"
+                " WHERE application_name = :mark AND usename = session_user"
                 " AND pid <> pg_backend_pid()"
             ),
-            {"session": _session(nonce)},
+            {"mark": _mark(nonce)},
         )
 
 
-class _MariaDB(Dialect):
+class _MySQL(Dialect):
+    """MySQL and MariaDB; the second one alone ends who does nothing."""
+
     __slots__ = ()
 
-    def wait_for_locks(self, db: Connection) -> None:
-        limit = 2 * FENCE_SECONDS
-        db.execute(text(f"SET SESSION innodb_lock_wait_timeout = {limit}"))
+    def check(self, db: Connection) -> None:
+        if db.execute(text("SELECT @@autocommit")).scalar():
+            raise StoreRefused("the engine commits each statement by itself")
 
-    def begin(self, db: Connection, nonce: str) -> None:  # noqa: ARG002
-        # Of MariaDB alone: MySQL has none, and ends nobody.
-        if getattr(db.dialect, "is_mariadb", False):
-            limit = FENCE_SECONDS
-            db.execute(text(f"SET SESSION idle_write_transaction_timeout = {limit}"))
+    def fence(self, db: Connection) -> None:
+        _set(
+            db,
+            "SET @sse_wait = @@SESSION.innodb_lock_wait_timeout,"
+            f" SESSION innodb_lock_wait_timeout = {WAIT_SECONDS}",
+            ", @sse_idle = @@SESSION.idle_write_transaction_timeout,"
+            f" SESSION idle_write_transaction_timeout = {FENCE_SECONDS}",
+        )
+
+    def mark(self, db: Connection, nonce: str) -> None:
+        # A lock by name is the session's, and tells which one that is.
+        db.execute(text("SELECT GET_LOCK(:mark, 0)"), {"mark": _mark(nonce)})
+
+    def end_marked(self, db: Connection, nonce: str) -> None:
+        session = text("SELECT IS_USED_LOCK(:mark)")
+        found = db.execute(session, {"mark": _mark(nonce)}).scalar()
+        if found is not None:
+            with suppress(exc.DBAPIError):  # it has ended by itself
+                db.execute(text(f"KILL {int(found)}"))
+
+    def restore(self, db: Connection, nonce: str) -> None:
+        _set(
+            db,
+            "SET SESSION innodb_lock_wait_timeout"
+            " = COALESCE(@sse_wait, @@SESSION.innodb_lock_wait_timeout)",
+            ", SESSION idle_write_transaction_timeout"
+            " = COALESCE(@sse_idle, @@SESSION.idle_write_transaction_timeout)",
+        )
+        if nonce:
+            db.execute(text("SELECT RELEASE_LOCK(:mark)"), {"mark": _mark(nonce)})
 
 
-def _session(nonce: str) -> str:
+def _set(db: Connection, everywhere: str, of_mariadb: str) -> None:
+    is_mariadb = getattr(db.dialect, "is_mariadb", False)
+    db.execute(text(everywhere + of_mariadb * is_mariadb))
+
+
+def _mark(nonce: str) -> str:
     return f"reconnecting-sse {nonce}"
 
 
-_MYSQL = _MariaDB("UNIX_TIMESTAMP(SYSDATE(6)) + 0e0", " FOR UPDATE", is_exclusive=False)
+_MYSQL = _MySQL(
+    # Of UTC: local time goes back by an hour once a year.
+    "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6",
+    " FOR UPDATE",
+    is_exclusive=False,
+    # There, what changes tables commits.
+    ends=r"COMMIT|ROLLBACK(?!.*\bTO\b)|BEGIN|START\b|XA\b|SET\s+(?:SESSION\s+|@@)?"
+    r"AUTOCOMMIT|(?:CREATE|DROP)\s+(?!TEMPORARY)|ALTER|TRUNCATE|RENAME|GRANT|REVOKE"
+    r"|(?:UN)?LOCK\s+TABLE",
+)
 _DIALECTS = {
     "postgresql": _PostgreSQL(
         "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
         " FOR UPDATE",
         is_exclusive=False,
+        ends=r"COMMIT|ROLLBACK(?!.*\bTO\b)|ABORT|BEGIN|START\b|END\b|PREPARE\s+TRANS",
     ),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
@@ -111,49 +179,3 @@ def of(name: str) -> Dialect:
         known = ", ".join(_DIALECTS)
         raise StoreRefused(f"positions are kept in {known}, and not in {name}")
     return _DIALECTS[name]
-
-
-def shown(engine: Engine) -> str:
-    """The database, as messages may show it."""
-    return redacted(engine.url.render_as_string(hide_password=True))
-
-
-_REFUSED_STATES = ("28", "3D", "42", "0A")
-"""Classes of SQLSTATE: credentials, no such database, no such table or no right."""
-
-_REFUSED_NUMBERS = {1044, 1045, 1049, 1142, 1143, 1146, 1227, 1698}
-"""Of MySQL and MariaDB, for the same."""
-
-_REFUSED_WORDS = (
-    "password authentication failed",
-    "no password supplied",
-    "no pg_hba.conf entry",
-    "does not exist",
-    "is not permitted to log in",
-    "not a database",
-    "unable to open database file",
-    "readonly database",
-    "no such table",
-)
-"""Where a driver gives no number: as it connects."""
-
-
-@contextmanager
-def translated(engine: Engine) -> Iterator[None]:
-    """Errors of SQLAlchemy, and of its drivers, as a store's."""
-    try:
-        yield
-    except (exc.SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        said = shortened(str(cause).strip())
-        kind = StoreRefused if _is_hopeless(cause) else StoreUnavailable
-        raise kind(f"{shown(engine)}: {said}") from error
-
-
-def _is_hopeless(cause: Any) -> bool:
-    state = getattr(cause, "sqlstate", None)
-    if state:
-        return str(state).startswith(_REFUSED_STATES)
-    number = cause.args[0] if cause.args else None
-    said = str(cause)
-    return number in _REFUSED_NUMBERS or any(word in said for word in _REFUSED_WORDS)

@@ -15,9 +15,11 @@ from sqlalchemy import (
     Text,
     func,
     insert,
+    inspect,
     select,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import CreateTable
 
 from reconnecting_sse.core.errors import StoreRefused
 
@@ -58,7 +60,10 @@ def make_schema(db: Connection) -> None:
     Raises:
         StoreRefused: It is of a newer version of this package.
     """
-    _metadata.create_all(db)
+    for table in _metadata.sorted_tables:
+        # Where it is there, the right to make one is not needed.
+        if not inspect(db).has_table(table.name):
+            db.execute(CreateTable(table, if_not_exists=True))
     version = db.execute(select(func.max(_schema.c.version))).scalar()
     if version is None:
         db.execute(insert(_schema).values(version=VERSION))

@@ -1,0 +1,177 @@
+"""What each call of a ``SqlStore`` does within its transaction."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exc, text
+
+from reconnecting_sse.core.claims import Claim, Held, Place
+from reconnecting_sse.core.errors import ClaimLost
+from reconnecting_sse.stores.takeovers import with_takeover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from reconnecting_sse.core.claims import Mark
+    from reconnecting_sse.stores.sql_dialects import Dialect
+
+_MINE = "name = :name AND token = :token AND nonce = :nonce"
+_NEW_ROW = text(
+    "INSERT INTO sse_positions (name, seq, token, nonce, owner, takeovers, starts,"
+    " begun) VALUES (:name, 0, 0, '', '', '', 0, 0)"
+)
+_TAKE = text(
+    "UPDATE sse_positions SET token = :token, nonce = :nonce, seq = 0, owner = :owner,"
+    " lease_until = :until, takeovers = :taken WHERE name = :name"
+)
+_RELEASE = text(
+    f"UPDATE sse_positions SET owner = '', lease_until = NULL, starts = 0 WHERE {_MINE}"
+)
+# Equal or greater: an earlier try may have come through, and its answer not.
+_BUMP = text(
+    "UPDATE sse_positions SET token = token + 1"
+    " WHERE name = :name AND token >= :token AND nonce = :nonce"
+)
+
+
+def claim(
+    db: Connection, dialect: Dialect, *, name: str, lease: float | None, owner: str
+) -> Claim | Held:
+    """Take the name over, unless another's lease runs."""
+    row = _locked_row(db, dialect, name)
+    left = 0.0 if row.lease_until is None else row.lease_until - row.now
+    if row.owner and left > 0:
+        return Held(left, row.owner)
+    taken = with_takeover(row.takeovers, row.now) if row.owner else ""
+    made = Claim(
+        name,
+        row.token + 1,
+        secrets.token_hex(8),
+        row.position,
+        len(taken.split()),
+        row.starts,
+        row.hand,
+        row.begun,
+    )
+    until = None if lease is None else row.now + lease
+    values = {"owner": owner, "until": until, "taken": taken}
+    db.execute(_TAKE, {**_key(made), **values})
+    return made
+
+
+def _locked_row(db: Connection, dialect: Dialect, name: str) -> Any:
+    query = text(
+        "SELECT position, token, nonce, owner, lease_until, takeovers, starts, hand,"
+        f" begun, {dialect.now} AS now FROM sse_positions WHERE name = :name"
+    )
+    last = db.execute(query, {"name": name}).first()
+    if last is None:
+        with suppress(exc.IntegrityError), db.begin_nested():
+            db.execute(_NEW_ROW, {"name": name})
+    elif last.owner and (last.lease_until or 0) <= last.now:
+        # Whoever is frozen within a transaction may hold locks that we need.
+        dialect.end_marked(db, last.nonce)
+    locked = text(query.text + dialect.for_update)
+    return db.execute(locked, {"name": name}).one()
+
+
+def renew(
+    db: Connection, dialect: Dialect, *, claims: Sequence[Claim], lease: float
+) -> list[Claim]:
+    """Let the leases run on, in one statement; the claims that are lost."""
+    which = " OR ".join(
+        f"(name = :name{n} AND token = :token{n} AND nonce = :nonce{n})"
+        for n in range(len(claims))
+    )
+    values: dict[str, Any] = {"lease": lease}
+    for n, each in enumerate(claims):
+        values |= {f"{key}{n}": value for key, value in _key(each).items()}
+    renewal = text(
+        f"UPDATE sse_positions SET lease_until = {dialect.now} + :lease WHERE {which}"
+    )
+    if db.execute(renewal, values).rowcount == len(claims):
+        return []
+    return [each for each in claims if not _is_held(db, each)]
+
+
+def commit(
+    db: Connection, dialect: Dialect, *, marks: Sequence[tuple[Claim, Mark]]
+) -> list[Claim]:
+    """Record positions; the claims that are lost."""
+    return [
+        each
+        # In one order always, so that no two lock each other out.
+        for each, mark in sorted(marks, key=lambda pair: pair[0].name)
+        if not record(db, dialect, each, mark) and not _is_held(db, each)
+    ]
+
+
+def record(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
+    """Whether a position was recorded: the claim stands, and the ``seq`` is new."""
+    statement = text(
+        "UPDATE sse_positions SET position = :position, seq = :seq, starts = 1,"
+        f" hand = NULL, begun = 0, committed_at = {dialect.now}"
+        f" WHERE {_MINE} AND seq < :seq"
+    )
+    values = {**_key(claim), "position": mark.position, "seq": mark.seq}
+    return bool(db.execute(statement, values).rowcount)
+
+
+def release(db: Connection, _dialect: Dialect, *, claim: Claim) -> None:
+    """Leave the name to the next."""
+    db.execute(_RELEASE, _key(claim))
+
+
+def recover(db: Connection, dialect: Dialect, *, claim: Claim) -> tuple[Claim, int]:
+    """Bump the token; the new claim, and the ``seq``."""
+    dialect.end_marked(db, claim.nonce)
+    if not db.execute(_BUMP, _key(claim)).rowcount:
+        raise lost(claim)
+    query = text("SELECT token, position, seq FROM sse_positions WHERE name = :name")
+    row = db.execute(query, {"name": claim.name}).one()
+    return Claim(claim.name, row.token, claim.nonce, row.position), row.seq
+
+
+def places(db: Connection, dialect: Dialect) -> list[Place]:
+    """All names."""
+    rows = db.execute(
+        text(
+            f"SELECT name, position, {dialect.now} - committed_at, owner,"
+            f" lease_until - {dialect.now}, token FROM sse_positions ORDER BY name"
+        )
+    )
+    return [Place(*row) for row in rows]
+
+
+def put(db: Connection, dialect: Dialect, *, name: str, position: str | None) -> None:
+    """Set or forget a position; whoever held a claim has lost it."""
+    _locked_row(db, dialect, name)
+    statement = text(
+        "UPDATE sse_positions SET token = token + 1, nonce = :nonce, seq = 0,"
+        " position = :position, owner = '', lease_until = NULL,"
+        f" committed_at = {dialect.now} WHERE name = :name"
+    )
+    nonce = secrets.token_hex(8)
+    db.execute(statement, {"name": name, "nonce": nonce, "position": position})
+
+
+def lost(claim: Claim) -> ClaimLost:
+    """The error for a claim, or a ``seq``, that counts no more."""
+    return ClaimLost(
+        f"another process has taken over {claim.name!r}, or this was recorded before:"
+        " the transaction is rolled back"
+    )
+
+
+def _is_held(db: Connection, claim: Claim) -> bool:
+    query = text(f"SELECT 1 FROM sse_positions WHERE {_MINE}")
+    return db.execute(query, _key(claim)).first() is not None
+
+
+def _key(claim: Claim) -> dict[str, Any]:
+    return {"name": claim.name, "token": claim.token, "nonce": claim.nonce}

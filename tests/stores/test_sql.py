@@ -1,0 +1,291 @@
+"""A ``SqlStore`` where databases have their own ways: locks, sessions, schemas."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+import sqlalchemy
+from sqlalchemy import text
+from sqlalchemy.event import registry
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
+from reconnecting_sse.core.claims import Claim, Mark
+from reconnecting_sse.stores import SqlStore, sql_calls, sql_dialects
+from tests.stores.harness import HARNESSES
+
+FREE = ["postgresql", "mariadb"]
+AWAITED = [f"{name}, async" for name in FREE]
+
+
+@pytest.fixture
+def harness(request, tmp_path):
+    with HARNESSES[request.param](request, tmp_path) as found:
+        yield found
+
+
+on_servers = pytest.mark.parametrize("harness", FREE + AWAITED, indirect=True)
+on_plain_servers = pytest.mark.parametrize("harness", FREE, indirect=True)
+on_databases = pytest.mark.parametrize(
+    "harness", [*FREE, *AWAITED, "sqlite by SQLAlchemy"], indirect=True
+)
+
+
+def claimed(harness, store=None):
+    claim = harness.call((store or harness.store).claim, "prices", 10.0, "me")
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def begun(harness, claim):
+    return harness.call(harness.store.begin, claim)
+
+
+def end(harness, transaction, mark):
+    harness.call(harness.store.end, transaction, mark)
+
+
+def within(harness, transaction, function, *args):
+    """Call a function with the blocking connection."""
+    connection = transaction.connection
+    if isinstance(connection, AsyncConnection):
+        return harness.call(connection.run_sync, function, *args)
+    return function(connection, *args)
+
+
+def execute(db, statement):
+    answer = db.execute(text(statement))
+    return answer.fetchall() if answer.returns_rows else None
+
+
+# ---------------------------------------------------------------- frozen owners
+
+
+@on_servers
+def test_whoever_takes_over_ends_what_a_frozen_owner_holds_locked(harness):
+    harness.raw("INSERT INTO effects (number, what) VALUES (1, 'zero')")
+    transaction = begun(harness, claimed(harness))
+    within(harness, transaction, execute, "UPDATE effects SET what = 'frozen'")
+    harness.shift(11)
+    claimed(harness, harness.another())
+    harness.raw("UPDATE effects SET what = 'successor'")  # would wait for the lock
+    with pytest.raises((ClaimLost, StoreUnavailable)):
+        end(harness, transaction, Mark(1, "1"))
+    assert harness.written() == ["successor"]
+    assert harness.raw("SELECT position FROM sse_positions") == [(None,)]
+
+
+def _recorded(db, claim):
+    """What is done just before a COMMIT."""
+    dialect = sql_dialects.of(db.dialect.name)
+    dialect.fence(db)
+    assert sql_calls.record(db, dialect, claim, Mark(1, "1"))
+
+
+@on_servers
+def test_an_owner_that_is_frozen_just_before_its_commit_is_ended_too(harness):
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    harness.shift(11)
+    within(harness, transaction, _recorded, claim)
+    assert claimed(harness, harness.another()).position is None
+    with pytest.raises((ClaimLost, StoreUnavailable)):
+        end(harness, transaction, Mark(1, "1"))
+
+
+@on_plain_servers
+def test_one_that_is_frozen_in_a_plain_call_is_ended_by_its_fence(harness, monkeypatch):
+    monkeypatch.setattr(sql_dialects, "FENCE_SECONDS", 1)
+    claim = claimed(harness)
+    harness.shift(11)
+    with harness.store._engine.connect() as db:
+        db.begin()
+        _recorded(db, claim)
+        assert claimed(harness, harness.another()).position is None
+        db.invalidate()
+
+
+IDLE = {
+    "postgresql": "SHOW idle_in_transaction_session_timeout",
+    "mysql": "SELECT @@SESSION.idle_write_transaction_timeout",
+}
+
+
+@on_servers
+def test_a_handler_may_take_its_time_within_a_transaction(harness):
+    transaction = begun(harness, claimed(harness))
+    harness.write(transaction.connection, "one")
+    ((limit,),) = within(
+        harness,
+        transaction,
+        lambda db: execute(db, IDLE[db.dialect.name]),
+    )
+    assert str(limit) == "0"
+    harness.call(harness.store.abort, transaction)
+
+
+# ---------------------------------------------------------------- the caller's engine
+
+STATE = {
+    "postgresql": "SELECT current_setting('application_name'),"
+    " current_setting('lock_timeout'),"
+    " current_setting('idle_in_transaction_session_timeout')",
+    "mysql": "SELECT @@SESSION.innodb_lock_wait_timeout,"
+    " @@SESSION.idle_write_transaction_timeout, IS_USED_LOCK(:mark)",
+}
+
+
+@on_plain_servers
+def test_a_connection_goes_back_to_the_pool_as_it_came(harness):
+    engine = sqlalchemy.create_engine(
+        harness.store._engine.url, pool_size=1, max_overflow=0, pool_timeout=1
+    )
+    store = SqlStore(engine)
+
+    def state(nonce=""):
+        with engine.connect() as db:
+            query = text(STATE[db.dialect.name])
+            mark = (
+                {"mark": f"reconnecting-sse {nonce}"} if ":mark" in query.text else {}
+            )
+            return db.execute(query, mark).one()
+
+    before = state()
+    claim = store.claim("prices", 10.0, "me")
+    store.commit([(claim, Mark(1, "1"))])
+    assert state(claim.nonce) == before
+    transaction = store.begin(claim)
+    store.end(transaction, Mark(2, "2"))
+    assert state(claim.nonce) == before
+    store.abort(store.begin(claim))
+    assert state(claim.nonce) == before
+    with pytest.raises(ClaimLost):
+        store.end(store.begin(claim), Mark(2, "2"))
+    assert state(claim.nonce) == before
+    engine.dispose()
+
+
+@on_databases
+def test_transactions_leave_nothing_behind_in_the_process(harness):
+    claim = claimed(harness)
+    harness.call(harness.store.abort, begun(harness, claim))
+    known = len(registry._key_to_collection)
+    for _ in range(10):
+        harness.call(harness.store.abort, begun(harness, claim))
+    assert len(registry._key_to_collection) <= known + 3
+
+
+@on_plain_servers
+def test_after_a_fork_the_child_has_connections_of_its_own(harness):
+    claim = claimed(harness)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            harness.store.commit([(claim, Mark(1, "of the child"))])
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert harness.store.commit([(claim, Mark(2, "of the parent"))]) == []
+    assert [place.position for place in harness.store.places()] == ["of the parent"]
+
+
+@on_servers
+def test_an_engine_that_commits_each_statement_is_refused(harness):
+    url = harness.store._engine.url
+    kind = create_async_engine if harness.store.is_async else sqlalchemy.create_engine
+    engine = kind(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with pytest.raises(StoreRefused):
+        claimed(harness, SqlStore(engine))
+    harness.call(engine.dispose)
+
+
+def test_a_database_of_another_kind_is_refused():
+    with pytest.raises(
+        StoreRefused, match=r"kept in postgresql, .*, and not in oracle"
+    ):
+        sql_dialects.of("oracle")
+
+
+# ---------------------------------------------------------------- the schema
+
+
+@pytest.mark.parametrize("harness", [*FREE, "sqlite by SQLAlchemy"], indirect=True)
+def test_many_may_make_the_schema_at_once(harness):
+    stores = [harness.another() for _ in range(8)]
+    with ThreadPoolExecutor(len(stores)) as pool:
+        claims = list(
+            pool.map(lambda n: stores[n].claim(str(n), None, "me"), range(len(stores)))
+        )
+    assert [claim.token for claim in claims] == [1] * len(stores)
+
+
+# ---------------------------------------------------------------- transactions
+
+
+@on_databases
+def test_savepoints_are_the_callers_own(harness):
+    def work(db):
+        execute(db, "INSERT INTO effects (what) VALUES ('kept')")
+        with pytest.raises(KeyError), db.begin_nested():
+            execute(db, "INSERT INTO effects (what) VALUES ('left')")
+            raise KeyError
+        with db.begin_nested():
+            execute(db, "INSERT INTO effects (what) VALUES ('too')")
+
+    transaction = begun(harness, claimed(harness))
+    within(harness, transaction, work)
+    end(harness, transaction, Mark(1, "1"))
+    assert harness.written() == ["kept", "too"]
+
+
+@on_databases
+@pytest.mark.parametrize(
+    "statement", ["COMMIT", "/* now */ rollback", "-- now\n BEGIN", "\n\tCommit "]
+)
+def test_no_statement_ends_a_transaction(harness, statement):
+    transaction = begun(harness, claimed(harness))
+    harness.write(transaction.connection, "one")
+    with pytest.raises(RuntimeError, match="would end it"):
+        within(harness, transaction, execute, statement)
+    with pytest.raises(StoreRefused, match="all is rolled back"):
+        end(harness, transaction, Mark(1, "1"))
+    assert harness.written() == []
+
+
+@pytest.mark.parametrize("harness", ["mariadb", "mariadb, async"], indirect=True)
+def test_where_changes_of_tables_commit_they_are_refused(harness):
+    transaction = begun(harness, claimed(harness))
+    within(harness, transaction, execute, "CREATE TEMPORARY TABLE mine (n INTEGER)")
+    with pytest.raises(RuntimeError, match="CREATE would end it"):
+        within(harness, transaction, execute, "CREATE TABLE ours (n INTEGER)")
+    harness.call(harness.store.abort, transaction)
+
+
+@on_databases
+def test_whoever_closes_or_loses_its_connection_has_done_nothing(harness):
+    claim = claimed(harness)
+    for leave in ("close", "invalidate"):
+        transaction = begun(harness, claim)
+        harness.write(transaction.connection, leave)
+        for _ in range(2):
+            with suppress(RuntimeError):  # the first time it is refused
+                harness.call(getattr(transaction.connection, leave))
+        with pytest.raises((StoreRefused, StoreUnavailable)):
+            end(harness, transaction, Mark(1, "1"))
+        transaction = begun(harness, claim)
+        harness.write(transaction.connection, leave)
+        harness.call(transaction.connection.invalidate)
+        harness.call(harness.store.abort, transaction)
+    assert harness.written() == []
+
+
+@on_servers
+def test_a_name_that_fits_nowhere_is_refused_at_once(harness):
+    with pytest.raises(StoreRefused):
+        harness.call(harness.store.claim, "n" * 256, None, "me")
