@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from httpxr.sse import ServerSentEvent, SSEError
 
-from reconnecting_sse import lifecycle, stores, transports
+from reconnecting_sse import dialects, lifecycle, stores, transports
 from reconnecting_sse.connect import EventSource, aconnect_sse, connect_sse
 from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.core.decoder import EventStreamDecoder
+from reconnecting_sse.core.dialect import Dialect
 from reconnecting_sse.core.errors import (
     CertificateRejected,
     ClaimLost,
@@ -32,9 +33,8 @@ from reconnecting_sse.core.policy import ReconnectPolicy
 from reconnecting_sse.core.session import State
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.core.strategies import ReconnectState
-from reconnecting_sse.exchange.request import StreamRequest, resume_with_query
+from reconnecting_sse.exchange.request import StreamRequest
 from reconnecting_sse.source import ReconnectingEventSource
-from reconnecting_sse.subscription.checks import GapWatch
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport
@@ -48,11 +48,11 @@ __all__ = [
     "ClaimLost",
     "CommitPolicy",
     "ConnectionFailed",
+    "Dialect",
     "EventSource",
     "EventStreamDecoder",
     "EventTooLarge",
     "Gap",
-    "GapWatch",
     "Lifecycle",
     "ReconnectPolicy",
     "ReconnectState",
@@ -75,8 +75,8 @@ __all__ = [
     "UnexpectedStatus",
     "aconnect_sse",
     "connect_sse",
+    "dialects",
     "lifecycle",
-    "resume_with_query",
     "stores",
 ]
 

@@ -18,7 +18,7 @@ from reconnecting_sse.core.session import State, StreamSession
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.hop import check
-from reconnecting_sse.exchange.request import INHERIT, ResumeWithQuery
+from reconnecting_sse.exchange.request import INHERIT
 from reconnecting_sse.exchange.runners import current_task
 from reconnecting_sse.exchange.urls import with_base
 from reconnecting_sse.subscription import clock as clocks
@@ -35,11 +35,12 @@ from reconnecting_sse.subscription.options import (
     check_plain,
     check_prepare,
     content_types_of,
+    dialect_of,
     durability_of,
     end_of,
     event_bytes_of,
-    gap_watch,
-    initial_id,
+    heard_by,
+    initial_position,
     one_policy,
     passes_over,
     repeatable_request,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse.core.commits import CommitPolicy
+    from reconnecting_sse.core.dialect import Dialect
     from reconnecting_sse.core.lifecycle import Gap, Lifecycle
     from reconnecting_sse.core.policy import ReconnectPolicy
     from reconnecting_sse.core.strategies import (
@@ -65,7 +67,6 @@ if TYPE_CHECKING:
     )
     from reconnecting_sse.exchange.request import Prepare
     from reconnecting_sse.stores.store import Store
-    from reconnecting_sse.subscription.checks import GapWatch
 
 
 class ReconnectingEventSource:
@@ -99,7 +100,10 @@ class ReconnectingEventSource:
             for servers that flush what they compress.
         content_types: What is read as events, whatever its parameters; "*" is any
             type, or none.
-        last_event_id: The ID to resume after on the first attempt.
+        last_event_id: The ID, or the dialect's position, to resume after on the first
+            attempt.
+        dialect: What a position is to this feed, and how it travels, where that is not
+            the standard's ``Last-Event-ID``.
         prepare: Called before every attempt with the ``StreamRequest`` about to be
             sent and the ``Attempt``; returns the request to send. May be a coroutine
             function with an ``AsyncClient``.
@@ -132,8 +136,7 @@ class ReconnectingEventSource:
         on_comment: Called with each comment's text, heartbeats most of the time, when
             the events before it were handed over.
         on_lifecycle: Called with each ``Lifecycle`` fact, typed, as it is logged.
-        on_gap: Called with a ``Gap`` when events may have been missed; a ``GapWatch``
-            also says where that shows.
+        on_gap: Called with a ``Gap`` when events may have been missed.
         logger: A structlog logger, or one of the standard library's, instead of the
             default one.
 
@@ -166,6 +169,7 @@ class ReconnectingEventSource:
         compress: bool = False,
         content_types: Collection[str] = (EVENT_STREAM,),
         last_event_id: str | None = None,
+        dialect: Dialect | None = None,
         prepare: Prepare | None = None,
         # reconnecting
         policy: ReconnectPolicy | None = None,
@@ -189,7 +193,7 @@ class ReconnectingEventSource:
         # being seen
         on_comment: Callable[[str], object] | None = None,
         on_lifecycle: Callable[[Lifecycle], object] | None = None,
-        on_gap: Callable[[Gap], object] | GapWatch | None = None,
+        on_gap: Callable[[Gap], object] | None = None,
         logger: Any = None,
     ) -> None:
         self._is_async = is_async(client)
@@ -213,23 +217,26 @@ class ReconnectingEventSource:
         transports, settings = Transports(client), ClientSettings.of(client)
         asked = replace(request, position="")  # the ID is checked by itself
         check(asked, settings, transports, is_async=self._is_async)
-        gaps = gap_watch(on_gap)
-        durability = durability_of(store, name, lease, commits, is_async=self._is_async)
+        check_plain(on_gap=on_gap)
+        speaks = dialect_of(dialect)
+        durability = durability_of(
+            store, name, lease, commits, is_async=self._is_async, dialect=speaks
+        )
         self._clock = clocks.CLOCK
         idle, timeouts = timeouts_of(connect_timeout, header_timeout, idle_timeout)
         self._session = StreamSession(
             one_policy(policy, wait=wait, stop=stop, retry=retry),
             url=self._url,
             method=method,
-            last_event_id=initial_id(last_event_id, request, client),
+            last_event_id=initial_position(last_event_id, request, client, speaks),
             on_end=end_of(on_end),
             resend=resend,
-            has_until=until is not None,
+            has_until=until is not None or speaks.is_end is not None,
             max_event_bytes=event_bytes_of(max_event_bytes),
             hears_comments=on_comment is not None,
             passes_over=passes_over(too_large),
-            resumes_by_query=isinstance(prepare, ResumeWithQuery),
-            gap_headers=gaps.headers if gaps else (),
+            dialect=speaks,
+            watches_gaps=on_gap is not None or dialect is not None,
             idle=idle,
             durable_name=name,
         )
@@ -239,18 +246,21 @@ class ReconnectingEventSource:
             transports=transports,
             request=request,
             content_types=content_types_of(content_types),
+            dialect=speaks,
             prepare=prepare,
             url=self._url,
             timeout=timeouts.as_extension(),
             logger=log.logger_of(logger),
             signal=signal,
-            listeners=[hear for hear in (on_lifecycle, gaps and gaps.hear) if hear],
+            listeners=[
+                hear for hear in (on_lifecycle, on_gap and heard_by(on_gap)) if hear
+            ],
             on_comment=on_comment,
         )
         self._effects = (
             AsyncEffects(attempts) if self._is_async else SyncEffects(attempts)
         )
-        checks = Checks(until, gaps.is_gap if gaps else None)
+        checks = Checks(until, speaks.is_end, speaks.is_gap, speaks.position)
         parts = (self._session, self._effects, signal, checks)
         self._subscription = (
             Subscription(*parts)
@@ -428,8 +438,13 @@ class ReconnectingEventSource:
 
     @property
     def last_event_id(self) -> str:
-        """The ID that the next attempt would resume after."""
+        """The last event ID, of what was handed over."""
         return self._session.last_event_id
+
+    @property
+    def position(self) -> str:
+        """What the next attempt resumes after: the last event ID, or the dialect's."""
+        return self._session.position
 
     @property
     def retry(self) -> int | None:

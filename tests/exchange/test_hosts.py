@@ -12,7 +12,7 @@ import httpxr
 import pytest
 from tenacity import wait_none
 
-from reconnecting_sse import resume_with_query
+from reconnecting_sse import Dialect, dialects
 from reconnecting_sse.cli import arguments
 from reconnecting_sse.exchange.urls import checked
 from reconnecting_sse.testing import Answer, ScriptedServer
@@ -80,8 +80,8 @@ def test_such_a_host_may_stand_wherever_a_url_does(face):
 
     with ScriptedServer(answer) as server:
         client = new_client(face, base_url=at("my_feed", server))
-        by_query = resume_with_query("after")
-        assert read(face, "/a", client=client, prepare=by_query) == ["a"]
+        by_query = Dialect(resume=dialects.by_query("after"))
+        assert read(face, "/a", client=client, dialect=by_query) == ["a"]
     targets = [request.target for request in server.requests]
     assert targets == ["/a", "/b", "/a?after=1", "/b"]
 

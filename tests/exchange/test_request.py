@@ -16,7 +16,6 @@ from reconnecting_sse.exchange.request import (
     fields_of,
     read_back,
     request_of,
-    resume_with_query,
     written,
 )
 from reconnecting_sse.lifecycle import Attempt
@@ -231,15 +230,6 @@ def test_a_position_counts_more_than_what_the_headers_say(position, sent):
     hop = first_hop(request, ClientSettings.of(client))
     assert LAST_EVENT_ID.position_in(hop.own) == sent
     assert LAST_EVENT_ID.position_in(hop.private) is None
-
-
-def test_resume_with_query_puts_the_id_into_the_url_once_there_is_one():
-    prepare = resume_with_query("lastEventID")
-    request = request_of("GET", URL + "?lastEventID=earliest", {})
-    assert prepare(request, attempt("")) is request
-    resumed = prepare(request, attempt("a&b"))
-    assert resumed.url.rstrip("?") == URL
-    assert resumed.params == [("lastEventID", "a&b")]
 
 
 def test_a_requests_repr_shows_no_secret():

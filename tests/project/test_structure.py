@@ -32,6 +32,7 @@ STOREYS = {
     "subscription": {"core", "transports", "exchange", "stores"},
     "connect": {"core", "transports", "exchange"},
     "source": {"core", "transports", "exchange", "stores", "subscription"},
+    "dialects": {"core", "exchange"},
     "lifecycle": {"core"},
 }
 LIBRARY = set(STOREYS) | {"__init__"}

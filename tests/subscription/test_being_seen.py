@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpxr
 import pytest
 
-from reconnecting_sse import GapWatch, ReconnectPolicy, lifecycle
+from reconnecting_sse import Dialect, ReconnectPolicy, lifecycle
 from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
 
 A = b"id: 1\ndata: a\n\n"
@@ -336,18 +336,20 @@ def test_a_response_that_names_no_position_is_no_gap(scene):
 
 def test_the_header_that_names_the_position_may_be_another(scene):
     gaps = []
-    watch = GapWatch(gaps.append, headers=("X-Resumed-After",))
+    other_header = Dialect(gap_headers=("X-Resumed-After",))
     mercure = positioned("0", b"data: x\n\n")
     other = positioned("0", header="X-Resumed-After")
-    scene.play([stream(A), mercure, other, Reply(204)], on_gap=watch)
+    script = [stream(A), mercure, other, Reply(204)]
+    scene.play(script, on_gap=gaps.append, dialect=other_header)
     assert [gap.resumed_after for gap in gaps] == ["0", "0"]
 
 
 def test_an_event_may_tell_of_a_gap_and_is_handed_over_all_the_same(scene):
     gaps = []
-    watch = GapWatch(gaps.append, is_gap=lambda event: event.event == "stale")
+    tells = Dialect(is_gap=lambda event: event.event == "stale")
     body = A + b"event: stale\ndata: s\n\n" + B
-    played = scene.play([stream(body), Reply(204)], on_gap=watch)
+    script = [stream(body), Reply(204)]
+    played = scene.play(script, on_gap=gaps.append, dialect=tells)
     assert played.trace.events == ["a", "s", "b"]
     assert [gap.asked_for for gap in gaps] == ["1", "1"]
     kinds = [line[:2] for line in played.trace.lines if line[0] in ("event", "log")]
@@ -475,6 +477,6 @@ def test_a_slow_caller_is_not_taken_for_a_silent_server(monkeypatch, face):
     assert not played.source._session._adaptive._silences
 
 
-def test_one_header_of_a_gap_watch_is_no_string():
+def test_one_header_of_a_dialect_is_no_string():
     with pytest.raises(TypeError, match=r"write \('X-Position',\)"):
-        GapWatch(print, headers="X-Position")
+        Dialect(gap_headers="X-Position")

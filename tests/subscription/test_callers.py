@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpxr
 import pytest
 
-from reconnecting_sse import GapWatch, ReconnectingEventSource
+from reconnecting_sse import Dialect, ReconnectingEventSource
 from tests.scenarios import Played, Reply, Scene, stream
 from tests.subscription.test_scenarios import AGAIN, A, B, reset
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_told_passes_through_and_closes(scene, name, function):
     handed_over, body = ENDS[name]
     options = {name: function}
     if name == "is_gap":
-        options = {"on_gap": GapWatch(lambda _: None, is_gap=function)}
+        options = {"dialect": Dialect(is_gap=function)}
     played = scene.play([stream(*body), stream(B)], *AGAIN, **options)
     assert isinstance(played.error, ZeroDivisionError)
     assert played.trace.events == handed_over

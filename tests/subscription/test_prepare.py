@@ -10,10 +10,11 @@ import pytest
 
 from reconnecting_sse import (
     ConnectionFailed,
+    Dialect,
     StreamEnded,
     StreamInterrupted,
     UnexpectedStatus,
-    resume_with_query,
+    dialects,
 )
 from tests.scenarios import Played, Reply, Scene, stream
 
@@ -149,15 +150,16 @@ def test_a_request_that_cannot_be_built_raises_and_closes(scene):
 
 def targets_of(scene, **options):
     script = [stream(A), stream(b"id: a&b c\ndata: b\n\n"), Reply(204)]
-    played = scene.play(script, prepare=resume_with_query("lastEventID"), **options)
+    by_query = Dialect(resume=dialects.by_query("lastEventID"))
+    played = scene.play(script, dialect=by_query, **options)
     return [line[2:] for line in played.trace.of("request")]
 
 
-def test_the_cursor_travels_in_the_query_too(scene):
+def test_the_position_travels_in_the_query_alone(scene):
     assert targets_of(scene) == [
         ("/stream", None),
-        ("/stream?lastEventID=1", "1"),
-        ("/stream?lastEventID=a%26b+c", "a&b c"),
+        ("/stream?lastEventID=1", None),
+        ("/stream?lastEventID=a%26b+c", None),
     ]
 
 
@@ -173,7 +175,7 @@ def test_the_start_that_the_caller_named_counts_until_there_is_a_cursor(scene):
 def test_a_start_in_the_url_itself_gives_way_to_the_cursor(monkeypatch):
     url = "http://feed.test/s?lastEventID=earliest&t=a%20b"
     monkeypatch.setattr("tests.scenarios.URL", url)
-    options = {"prepare": resume_with_query("lastEventID")}
+    options = {"dialect": Dialect(resume=dialects.by_query("lastEventID"))}
     played = Played(monkeypatch, "sync", [stream(A), Reply(204)], "GET", options)
     played.consume()
     first, second = [line[2] for line in played.trace.of("request")]

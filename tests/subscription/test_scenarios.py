@@ -13,6 +13,7 @@ import tenacity
 from reconnecting_sse import (
     CertificateRejected,
     ConnectionFailed,
+    Dialect,
     EventTooLarge,
     ReconnectionExhausted,
     ReconnectPolicy,
@@ -21,7 +22,7 @@ from reconnecting_sse import (
     StreamInterrupted,
     UnexpectedContentType,
     UnexpectedStatus,
-    resume_with_query,
+    dialects,
 )
 from reconnecting_sse.transports.http1.faults import MalformedError
 from tests.scenarios import Interruption, Lasts, Played, Reply, Scene, stream
@@ -201,8 +202,8 @@ def test_the_standard_policy_sends_an_id_of_any_length(scene):
 
 def test_an_id_too_long_for_the_query_it_is_resumed_by_is_left_out(scene):
     stream_of = stream("id: {}\ndata: a\n\n".format("/" * 3000).encode())
-    by_query = resume_with_query("after")
-    played = scene.play([stream_of, Reply(204)], prepare=by_query)
+    by_query = Dialect(resume=dialects.by_query("after"))
+    played = scene.play([stream_of, Reply(204)], dialect=by_query)
     assert played.trace.cursors == [None, None]
     assert [line[2] for line in played.trace.of("request")] == ["/stream"] * 2
     assert played.trace.logged.count("stream.gap") == 1

@@ -14,8 +14,8 @@ import tenacity
 
 from reconnecting_sse import (
     ConnectionFailed,
+    Dialect,
     EventTooLarge,
-    GapWatch,
     ReconnectingEventSource,
     StreamInterrupted,
 )
@@ -96,7 +96,7 @@ def test_an_id_of_blanks_only_cannot_travel(scene):
     assert played.trace.cursors == [None, None]
     assert played.trace.logged.count("stream.gap") == 1
     (reason,) = [line[2] for line in played.trace.of("log") if line[1] == "stream.gap"]
-    assert reason == "the last event ID is nothing but blanks: no header can carry it"
+    assert reason == "the position is nothing but blanks: no header can carry it"
 
 
 LONG = "é" * 1000  # 2000 bytes
@@ -297,8 +297,9 @@ def test_an_error_in_on_gap_passes_through_before_the_event(scene):
     def on_gap(_gap):
         raise ZeroDivisionError
 
-    watch = GapWatch(on_gap, is_gap=lambda event: event.data == "b")
-    played = scene.play([stream(A + B + C)], *AGAIN, on_gap=watch)
+    tells = Dialect(is_gap=lambda event: event.data == "b")
+    script = [stream(A + B + C)]
+    played = scene.play(script, *AGAIN, on_gap=on_gap, dialect=tells)
     assert isinstance(played.error, ZeroDivisionError)
     assert played.trace.events == ["a"]
     assert played.source.last_event_id == "1"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from reconnecting_sse import GapWatch, core
+from reconnecting_sse import Dialect, core
 from tests.scenarios import Interruption, Played, Reply
 
 FACES = ("sync", "async")
@@ -133,7 +133,7 @@ OPTIONS = {
     "plain": {},
     "until": {"until": lambda event: event.id == str(LAST)},
     "watched": {
-        "on_gap": GapWatch(lambda _: None, is_gap=lambda event: event.id == "2"),
+        "dialect": Dialect(is_gap=lambda event: event.id == "2"),
         "on_comment": lambda _: None,
         "until": lambda event: event.id == str(LAST),
     },

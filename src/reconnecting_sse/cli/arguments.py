@@ -11,8 +11,9 @@ import click
 import httpxr
 
 from reconnecting_sse.cli.connecting import ConnectTo
-from reconnecting_sse.core.errors import WITHOUT_AUTHORITY, redacted
+from reconnecting_sse.core.errors import WITHOUT_AUTHORITY, StoreRefused, redacted
 from reconnecting_sse.core.headers import has_control, is_token
+from reconnecting_sse.stores import open_store
 from reconnecting_sse.transports.host import flaw_of, other_name, parsed
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
         return None if got is None else text(got)
 
     return callback
+
+
+def store(_context: click.Context, parameter: click.Parameter, got: Any) -> Any:
+    """A store by its URL."""
+    if got is None:
+        return None
+    try:
+        return open_store(got)
+    except (StoreRefused, ValueError) as error:
+        raise click.BadParameter(str(error), param=parameter) from error
 
 
 def url(text: str) -> str:

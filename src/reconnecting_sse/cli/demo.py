@@ -20,6 +20,7 @@ from reconnecting_sse import (
     SSEError,
     StreamingTransport,
 )
+from reconnecting_sse.cli.killing import Killing
 from reconnecting_sse.cli.ordeal import Ordeal
 from reconnecting_sse.cli.output import Output
 from reconnecting_sse.cli.report import counted, line_logger, say
@@ -170,7 +171,41 @@ def demo(*, seed: int | None, seconds: float, is_async: bool) -> int:
     verdict = run.verdict()
     survived = Counter(run.ordeal.survived(connections))
     output.line(_account(verdict, survived))
+    if not verdict.is_perfect:
+        return 1
+    return _second_act(seed, seconds, run, output)
+
+
+def _second_act(seed: int, seconds: float, run: Run, output: Output) -> int:
+    """The same feed, into a table, by a process that is killed again and again."""
+    output.line(
+        "\nSecond act: another process writes each event into SQLite, and is killed"
+        " again and again."
+    )
+    killing = Killing(seed, run.show)
+    try:
+        verdict = killing.run(seconds)
+    except KeyboardInterrupt:
+        say(f"interrupted after {counted(killing.kills, 'kill')}")
+        return INTERRUPTED
+    output.line(_account_of_rows(verdict, killing.kills))
     return 0 if verdict.is_perfect else 1
+
+
+def _account_of_rows(verdict: Verdict, kills: int) -> str:
+    lines = {
+        "events": verdict.expected,
+        "rows": verdict.received,
+        "lost": verdict.lost,
+        "twice": verdict.duplicated,
+        "kills survived": kills,
+    }
+    if verdict.is_perfect:
+        conclusion = "PASSED: the table has every event once and in order."
+    else:
+        conclusion = "FAILED: the table is not the feed."
+    shown = [f"{name:>15}  {value}" for name, value in lines.items()]
+    return "\n".join(["", *shown, "", conclusion])
 
 
 def _account(verdict: Verdict, survived: Counter[Any]) -> str:

@@ -1,6 +1,7 @@
 """The command line, ``reconnecting-sse``.
 
-Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.
+Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 another process took the name over,
+130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -81,6 +82,20 @@ def commands() -> None:
     callback=argument.checked(str),
     help="Go on after this event.",
 )
+@click.option(
+    "--store",
+    metavar="URL",
+    callback=argument.store,
+    help="Keep the position there, as in sqlite:///cursors.db, and go on from it.",
+)
+@click.option("--name", metavar="NAME", help="The name that it is kept under.")
+@click.option(
+    "--lease",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    callback=argument.seconds,
+    help="Hold the name for so long, renewed; others under it stand by.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
     "-n",
@@ -123,6 +138,32 @@ def tail(context: click.Context, /, **options: Any) -> None:
     from reconnecting_sse.cli import tail as tailing  # noqa: PLC0415  (for --help)
 
     context.exit(tailing.tail(tailing.TailOptions(**options)))
+
+
+@commands.command()
+@click.argument("store", callback=argument.store)
+@click.option(
+    "--set",
+    "given",
+    nargs=2,
+    metavar="NAME POSITION",
+    help="Set a name's position; whoever runs under it is told.",
+)
+@click.option(
+    "--forget",
+    metavar="NAME",
+    help="Forget a name's position; whoever runs under it is told.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def positions(context: click.Context, /, **options: Any) -> None:
+    """List what STORE keeps: names, positions, their ages, and who holds them.
+
+    STORE is a URL: sqlite:///cursors.db, postgresql+psycopg://…, redis://…
+    """
+    from reconnecting_sse.cli import positions as places  # noqa: PLC0415  (for --help)
+
+    context.exit(places.positions(**options))
 
 
 @commands.command()

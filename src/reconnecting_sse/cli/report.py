@@ -95,6 +95,8 @@ class AttemptLines:
         self._was_open = False
 
     def __call__(self, _logger: object, _method: str, facts: Facts) -> str:
+        if facts["event"].startswith("store."):
+            return _timed(_of_store(facts))
         match facts["event"]:
             case "stream.gap":
                 return _timed(f"warning: {facts['event']}: {facts['reason']}")
@@ -122,6 +124,20 @@ class AttemptLines:
         cursor = shortened(self._last_event_id)
         where = f", after id={cursor}" * bool(cursor)
         return _timed(f"connected{again}{where}")
+
+
+def _of_store(facts: Facts) -> str:
+    name = facts["durable_name"]
+    match facts["event"]:
+        case "store.standby":
+            return f"standing by: {facts['owner']} holds {name!r}"
+        case "store.claimed" if "advice" in facts:
+            return f"warning: {name!r}: {facts['advice']}"
+        case "store.paused":
+            return f"waiting for the store: {facts['error']}"
+        case "store.resumed":
+            return "the store is there again"
+    raise structlog.DropEvent
 
 
 def _lost(facts: Facts) -> str:

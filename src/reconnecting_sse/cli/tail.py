@@ -12,6 +12,7 @@ import httpxr
 
 from reconnecting_sse import (
     CertificateRejected,
+    ClaimLost,
     ReconnectingEventSource,
     SSEError,
     StreamError,
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
     from reconnecting_sse import StreamStats
     from reconnecting_sse.cli.connecting import ConnectTo
+    from reconnecting_sse.stores import Store
 
 FAILED = 1
+TAKEN_OVER = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,9 @@ class TailOptions:
     method: str | None
     data: bytes | None
     last_event_id: str | None
+    store: Store | None
+    name: str | None
+    lease: float | None
     as_json: bool
     max_events: int | None
     idle_timeout: float
@@ -71,6 +77,9 @@ def tail(options: TailOptions) -> int:
             _source(client, options) as source,
         ):
             return _follow(source, output, options)
+    except ClaimLost as error:
+        say(f"error: {in_options(str(error))}")
+        return TAKEN_OVER
     except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
         message = in_options(str(error))
         say(f"error: {message}{_more(error, message, options)}")
@@ -91,6 +100,7 @@ def _verify(options: TailOptions) -> bool | ssl.SSLContext:
 
 def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSource:
     _check_cursor(options)
+    _check_store(options)
     headers = list(options.headers)
     has_type = any(name.lower() == "content-type" for name, _ in headers)
     if options.data is not None and not has_type:
@@ -103,11 +113,21 @@ def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSou
             headers=headers,
             content=options.data,
             last_event_id=options.last_event_id,
+            store=options.store,
+            name=options.name,
+            lease=options.lease,
             idle_timeout=options.idle_timeout or None,
             logger=everything() if options.verbose else attempts_only(),
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise click.UsageError(in_options(str(error))) from error
+
+
+def _check_store(options: TailOptions) -> None:
+    if options.store is not None and options.name is None:
+        raise click.UsageError("--store keeps a position by name: give --name NAME")
+    if options.store is None and not (options.name is None and options.lease is None):
+        raise click.UsageError("--name and --lease go with --store URL")
 
 
 def _check_cursor(options: TailOptions) -> None:

@@ -50,6 +50,15 @@ class ByHeader:
         """How many bytes the header's line takes."""
         return len(self.name) + len(": ") + len(position.encode())
 
+    def obstacle(self, position: str) -> str:
+        """Why no header can carry it, whatever its length; empty if one can."""
+        if has_control(position):
+            return "the position has a control character: no header can carry it"
+        # Blanks around a value are not part of it: of these nothing would be left.
+        if position and not position.strip(" \t"):
+            return "the position is nothing but blanks: no header can carry it"
+        return ""
+
     def fields(self, position: str) -> Fields:
         """The position as it is sent; that of a feed's beginning is not."""
         return [(self.name, position.encode())] if position else []
@@ -70,16 +79,53 @@ LAST_EVENT_ID = ByHeader(b"Last-Event-ID")
 
 
 @dataclass(frozen=True, slots=True)
+class ByQuery:
+    """How a position travels: as a parameter of the query, in the place of its own."""
+
+    name: str
+
+    def size(self, position: str) -> int:
+        """How many bytes its value takes."""
+        return len(quote_plus(position))
+
+    def obstacle(self, position: str) -> str:  # noqa: ARG002
+        """Nothing stands against it, but its length."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ByUrl(ByQuery):
+    """How a position travels: within the URL, where the template says {position}."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByBody(ByQuery):
+    """How a position travels: as a field of the JSON object that is the body."""
+
+    def size(self, position: str) -> int:  # noqa: ARG002
+        """A body may be long."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class ByFunction(ByBody):
+    """How a position travels: as the caller's own function makes it."""
+
+
+Way = ByHeader | ByQuery
+
+
+@dataclass(frozen=True, slots=True)
 class Carriage:
     """What can be sent of positions.
 
     Attributes:
         limit: How many bytes a header's line, or a query's value, may have.
-        by_query: Whether a position travels in the query, too.
+        way: How a position travels.
     """
 
     limit: float = CARRIED_BYTES
-    by_query: bool = False
+    way: Way = LAST_EVENT_ID
 
     def can_carry(self, position: str) -> bool:
         """Whether it can be sent."""
@@ -87,17 +133,13 @@ class Carriage:
 
     def obstacle(self, position: str) -> str:
         """Why it cannot be sent; empty if it can."""
-        if has_control(position):
-            return "the last event ID has a control character: no header can carry it"
-        # Blanks around a value are not part of it: of these nothing would be left.
-        if position and not position.strip(" \t"):
-            return "the last event ID is nothing but blanks: no header can carry it"
-        size = LAST_EVENT_ID.size(position)
-        if self.by_query and size <= self.limit:
-            size = max(size, len(quote_plus(position)))
+        obstacle = self.way.obstacle(position)
+        if obstacle:
+            return obstacle
+        size = self.way.size(position)
         if size > self.limit:
             return (
-                f"the last event ID is too long to be sent: it makes {size} bytes, and"
+                f"the position is too long to be sent: it makes {size} bytes, and"
                 f" servers refuse a request with more than some {self.limit}"
             )
         return ""

@@ -245,7 +245,7 @@ def _tell_of_store(
     match outcome:
         case Claim():
             session.claimed(outcome)
-            custody.begin(session.last_event_id)
+            custody.begin(session.position)
         case Held():
             session.standing_by(outcome)
         case StoreUnavailable():

@@ -26,6 +26,7 @@ from httpxr.sse import ServerSentEvent
 from reconnecting_sse.core.answer import refusal
 from reconnecting_sse.core.cursor import Carriage
 from reconnecting_sse.core.decoder import MAX_EVENT_BYTES, EventStreamDecoder
+from reconnecting_sse.core.dialect import STANDARD
 from reconnecting_sse.core.errors import (
     EventTooLarge,
     StreamEnded,
@@ -42,10 +43,9 @@ from reconnecting_sse.core.sent import Sent
 from reconnecting_sse.core.stats import Counters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reconnecting_sse.core.answer import Answer
     from reconnecting_sse.core.claims import Claim, Held
+    from reconnecting_sse.core.dialect import Dialect
     from reconnecting_sse.core.idle import AdaptiveIdleTimeout
     from reconnecting_sse.core.policy import ReconnectPolicy
 
@@ -92,15 +92,17 @@ class StreamSession:
         max_event_bytes: int | None = MAX_EVENT_BYTES,
         hears_comments: bool = False,
         passes_over: bool = False,
-        resumes_by_query: bool = False,
-        gap_headers: Sequence[str] = (),
+        dialect: Dialect = STANDARD,
+        watches_gaps: bool = False,
         idle: AdaptiveIdleTimeout | None = None,
         durable_name: str | None = None,
     ) -> None:
         self.state: State = State.CONNECTING if durable_name is None else State.STANDBY
         self.durable_name: str | None = durable_name
         self.undelivered: deque[ServerSentEvent] = deque()
-        self.last_event_id: str = last_event_id
+        has_own = dialect.position is not None
+        self._position = last_event_id if has_own else None
+        self.last_event_id: str = "" if has_own else last_event_id
         self.retry_ms: int | None = None
         self.wake_at: float = 0.0
         self.error: BaseException | None = None
@@ -112,8 +114,9 @@ class StreamSession:
         self._hears_comments = hears_comments
         self._passes_over = passes_over
         self.is_mixed: bool = hears_comments or passes_over
-        carriage = Carriage(policy.id_limit, resumes_by_query)
-        self._gaps = Gaps(self.notices, gap_headers, carriage)
+        carriage = Carriage(policy.id_limit, dialect.way)
+        headers = dialect.gap_headers if watches_gaps else ()
+        self._gaps = Gaps(self.notices, headers, carriage)
         self._adaptive = idle
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
@@ -124,9 +127,19 @@ class StreamSession:
             has_until=has_until,
             carriage=carriage,
         )
-        self._decoder = EventStreamDecoder(last_event_id)
+        self._decoder = EventStreamDecoder(self.last_event_id)
         self._events_handed_out = 0
         self._last_error: StreamError | None = None
+
+    @property
+    def position(self) -> str:
+        """What the next attempt resumes after: the last event ID, or a dialect's."""
+        return self.last_event_id if self._position is None else self._position
+
+    def placed(self, position: str) -> None:
+        """An event is handed over; after it a dialect's position is this."""
+        if self._position is not None:
+            self._position = position
 
     @property
     def idle_timeout(self) -> float | None:
@@ -157,7 +170,9 @@ class StreamSession:
     def claimed(self, claim: Claim) -> None:
         """The name is claimed: it begins where the committed position is, if any."""
         self.state = State.CONNECTING
-        if claim.position is not None:
+        if claim.position is not None and self._position is not None:
+            self._position = claim.position
+        elif claim.position is not None:
             self.last_event_id = claim.position
         self.notices.claimed(claim)
 
@@ -182,14 +197,14 @@ class StreamSession:
 
     def connecting(self, now: float) -> Attempt:
         """An attempt begins, with the last event ID that it may send."""
-        cursor, number = self.last_event_id, self._reconnection.attempting(now)
+        cursor, number = self.position, self._reconnection.attempting(now)
         self.notices.connecting(number, cursor)
         asked_for = self._gaps.asked_after(cursor)
         return Attempt(number, asked_for, self._last_error)
 
     def gap(self, reason: str) -> None:
         """Events may have been missed."""
-        self.notices.gap(reason, self.last_event_id)
+        self.notices.gap(reason, self.position)
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """The attempt got a response."""
@@ -225,10 +240,10 @@ class StreamSession:
         self.counters.last_byte_at = now
         self._decoder = self._new_decoder()
         self.notices.opened(answer.status)
-        self._gaps.answered(answer, self.last_event_id)
-        recovery = self._reconnection.opened(now, self.last_event_id)
+        self._gaps.answered(answer, self.position)
+        recovery = self._reconnection.opened(now, self.position)
         if recovery is not None:
-            self.notices.recovered(*recovery, self.last_event_id)
+            self.notices.recovered(*recovery, self.position)
 
     def _new_decoder(self) -> EventStreamDecoder:
         cursor, limit = self.last_event_id, self._max_event_bytes
@@ -273,7 +288,7 @@ class StreamSession:
             return
         self.last_event_id = self._decoder.last_event_id
         events, self._events_handed_out = self._events_handed_out, 0
-        self._reconnection.received(events, self.last_event_id)
+        self._reconnection.received(events, self.position)
         if self._decoder.has_overflowed:
             self.ended(now)  # with the event that was too large, not cleanly
 
@@ -326,7 +341,7 @@ class StreamSession:
         if self.state is State.STANDBY:
             return  # there is no connection to be given up
         if self.state is State.OPEN:
-            self._reconnection.rate(now, self.last_event_id, self.retry_ms)
+            self._reconnection.rate(now, self.position, self.retry_ms)
             self.counters.reconnected(cause)
             self.notices.given_up(cause, self._unfinished_bytes)
         self.state = State.CONNECTING
@@ -346,7 +361,7 @@ class StreamSession:
     # ------------------------------------------------------------------ ends
 
     def _lost(self, end: End) -> None:
-        following = self._reconnection.decide(end, self.last_event_id)
+        following = self._reconnection.decide(end, self.position)
         if following is None:
             self._finish("ended")
         elif isinstance(following, Wait):

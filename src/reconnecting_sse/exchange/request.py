@@ -112,27 +112,6 @@ def read_back(request: StreamRequest) -> StreamRequest:
     return replace(request, position=position or "")
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeWithQuery:
-    """Puts the last event ID into a parameter of the query, too."""
-
-    name: str
-
-    def __call__(self, request: StreamRequest, attempt: Attempt) -> StreamRequest:
-        if not attempt.last_event_id:
-            return request
-        return request.with_params({self.name: attempt.last_event_id})
-
-
-def resume_with_query(name: str) -> Prepare:
-    """For ``prepare=``: the last event ID goes into the query parameter ``name``, too.
-
-    For servers that resume by it, such as Mercure with "lastEventID". While there is
-    no ID the URL stays as it is, whatever start it names.
-    """
-    return ResumeWithQuery(name)
-
-
 def request_of(method: str, url: str, keywords: Mapping[str, Any]) -> StreamRequest:
     """The request that ``connect_sse(client, method, url, **keywords)`` describes.
 

@@ -10,6 +10,7 @@ from reconnecting_sse.exchange.answers import answer_of
 from reconnecting_sse.exchange.client import ClientSettings, Transports
 from reconnecting_sse.exchange.exchange import Exchange
 from reconnecting_sse.exchange.failures import failed_attempt
+from reconnecting_sse.exchange.resuming import resuming
 from reconnecting_sse.subscription import log
 from reconnecting_sse.transports.abort import ABORT, AbortSignal
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import httpxr
 
     from reconnecting_sse.core.answer import Answer
+    from reconnecting_sse.core.dialect import Dialect
     from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
     from reconnecting_sse.exchange.calls import Exchanged
@@ -33,6 +35,7 @@ class Attempts:
     Attributes:
         request: What to send, but for the last event ID.
         content_types: What is read as events.
+        dialect: How a position travels.
         prepare: Called before each attempt; gives the request to send in its place.
         timeout: What goes into the request's ``extensions["timeout"]``.
         listeners: Called with each fact, after it was logged.
@@ -43,6 +46,7 @@ class Attempts:
     transports: Transports
     request: StreamRequest
     content_types: frozenset[str]
+    dialect: Dialect
     prepare: Prepare | None
     url: str
     timeout: Mapping[str, float | None]
@@ -54,7 +58,7 @@ class Attempts:
     def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
         """The exchange of one attempt."""
         return Exchange(
-            replace(self.request, position=attempt.last_event_id),
+            resuming(self.request, self.dialect, attempt.last_event_id),
             ask(ClientSettings.of, self.client),
             self.transports,
             extensions={"timeout": dict(self.timeout), ABORT: self.signal},

@@ -65,10 +65,11 @@ class Driver:
         event = queue.in_hand
         if event is None:
             return None
-        here.check(event)
+        position = here.check(event)
         if queue.in_hand is None:  # closed meanwhile, and handed over all the same
             queue.discarded -= 1
         self._session.last_event_id = event.id
+        self._session.placed(position)
         if self._is_durable:
             here.handing(event)
         queue.in_hand = None

@@ -59,7 +59,7 @@ class DurablePump(Pump):
     def advanced(self, outcome: Outcome) -> Step | None:
         """As every pump's; blocks without data may have moved the position."""
         step = super().advanced(outcome)
-        self._custody.moved(self._session.last_event_id)
+        self._custody.moved(self._session.position)
         return step
 
     def resumed(self) -> Step | None:
@@ -168,7 +168,7 @@ class DurableSubscription(Subscription):
         ledger = self._holding.ledger
         if isinstance(ledger, EventLedger):
             with self._holding.lock:
-                ledger.hand(event, self.session.last_event_id)
+                ledger.hand(event, self.session.position)
 
     def hand_out(self, events: list[ServerSentEvent]) -> Iterator[ServerSentEvent]:
         """The next events, as the iterator to be handed over by."""

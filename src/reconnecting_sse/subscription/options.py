@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from reconnecting_sse.core.answer import ANY_TYPE
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.core.commits import CommitPolicy
-from reconnecting_sse.core.cursor import LAST_EVENT_ID, checked_id
+from reconnecting_sse.core.cursor import ByHeader, checked_id
+from reconnecting_sse.core.dialect import STANDARD, Dialect
 from reconnecting_sse.core.errors import shortened
 from reconnecting_sse.core.idle import AdaptiveIdleTimeout
+from reconnecting_sse.core.lifecycle import Gap
 from reconnecting_sse.core.media import essence_of
 from reconnecting_sse.core.policy import ReconnectPolicy
 from reconnecting_sse.exchange.request import (
@@ -20,14 +22,13 @@ from reconnecting_sse.exchange.request import (
     request_of,
 )
 from reconnecting_sse.exchange.urls import named_origin
-from reconnecting_sse.subscription.checks import GapWatch
 from reconnecting_sse.subscription.holding import Durability
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from reconnecting_sse.core.lifecycle import Gap
+    from reconnecting_sse.core.lifecycle import Lifecycle
     from reconnecting_sse.exchange.request import StreamRequest
     from reconnecting_sse.stores.store import Store
 
@@ -81,12 +82,27 @@ def check_plain(**functions: object) -> None:
             raise TypeError(f"{name}= must be callable, not {function!r}")
 
 
-def gap_watch(on_gap: Callable[[Gap], object] | GapWatch | None) -> GapWatch | None:
-    """Where gaps show, and who is told; for a function alone where they mostly do."""
-    if isinstance(on_gap, GapWatch):
-        return on_gap
-    check_plain(on_gap=on_gap)
-    return None if on_gap is None else GapWatch(on_gap)
+def dialect_of(dialect: Dialect | None) -> Dialect:
+    """How the feed is resumed: as the caller says, or as the standard does."""
+    if dialect is None:
+        return STANDARD
+    if not isinstance(dialect, Dialect):
+        raise TypeError(
+            f"dialect= is a Dialect, as those of reconnecting_sse.dialects, not"
+            f" {dialect!r}"
+        )
+    check_plain(position=dialect.position, is_gap=dialect.is_gap, is_end=dialect.is_end)
+    return dialect
+
+
+def heard_by(on_gap: Callable[[Gap], object]) -> Callable[[Lifecycle], None]:
+    """A listener that passes on the facts that are gaps."""
+
+    def hear(fact: Lifecycle) -> None:
+        if isinstance(fact, Gap):
+            on_gap(fact)
+
+    return hear
 
 
 def check_prepare(prepare: object, *, is_async: bool) -> None:
@@ -168,6 +184,7 @@ def durability_of(
     commits: CommitPolicy | None,
     *,
     is_async: bool,
+    dialect: Dialect,
 ) -> Durability | None:
     """What makes a subscription durable, where something does."""
     if store is None:
@@ -190,7 +207,13 @@ def durability_of(
     if seconds == 0:
         raise ValueError("lease= is seconds, more than none, or None")
     policy = CommitPolicy() if commits is None else commits
-    return Durability(store=store, name=name, lease=seconds, commits=policy)
+    return Durability(
+        store=store,
+        name=name,
+        lease=seconds,
+        commits=policy,
+        has_own_ids=dialect.position is None,
+    )
 
 
 def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPolicy:
@@ -203,16 +226,22 @@ def one_policy(policy: ReconnectPolicy | None, **strategies: Any) -> ReconnectPo
     return policy
 
 
-def initial_id(given: str | None, request: StreamRequest, client: Any) -> str:
-    """The first attempt's ID: the keyword's, the caller's header's or the client's."""
+def initial_position(
+    given: str | None, request: StreamRequest, client: Any, dialect: Dialect
+) -> str:
+    """The first attempt's: the keyword's, the caller's header's or the client's."""
     if not (given is None or isinstance(given, str)):
         got = shortened(repr(given))
         raise TypeError(f"last_event_id= is a str, as an event gave it, not {got}")
-    in_header = LAST_EVENT_ID.position_in(fields_of(request.headers))
-    if in_header is None:
-        in_header = LAST_EVENT_ID.position_in(client.headers.raw)
+    way, in_header = dialect.way, None
+    if isinstance(way, ByHeader):
+        in_header = way.position_in(fields_of(request.headers))
+        if in_header is None:
+            in_header = way.position_in(client.headers.raw)
     if given is not None and in_header is not None and given != in_header:
+        name = way.name.decode() if isinstance(way, ByHeader) else ""
         raise ValueError(
-            "last_event_id= and the Last-Event-ID header differ; give one of them"
+            f"last_event_id= and the {name} header differ; give one of them"
         )
-    return checked_id(given if given is not None else in_header or "")
+    position = given if given is not None else in_header or ""
+    return position if dialect.position is not None else checked_id(position)

@@ -106,12 +106,13 @@ class Subscription:
         """The effects of what is in hand and its position: all of it, or nothing."""
         raise TypeError("transaction() is the store's: give store= and name=")
 
-    def check(self, event: ServerSentEvent) -> None:
-        """Look at an event that is about to be handed over.
+    def check(self, event: ServerSentEvent) -> str:
+        """Look at an event that is about to be handed over; the position after it.
 
         What the caller's code raises ends the subscription, before this event.
         """
         try:
+            position = self.checks.position_after(event, self.session.position)
             if self.checks.tells_of_a_gap(event):
                 self._tell_gap()
             if self.checks.is_last(event):
@@ -119,6 +120,7 @@ class Subscription:
         except CallersError as callers:
             self.end("error")
             raise callers.error from callers.error.__cause__
+        return position
 
     def _tell_gap(self) -> None:
         """Tell of a gap at once; whoever is told may raise, and so end it."""
