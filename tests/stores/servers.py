@@ -6,14 +6,15 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.real_servers.servers import Port
 
 PASSWORD = "secret"
 USER = "sse"
@@ -30,28 +31,23 @@ def program(name):
     return found
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
+@dataclass
 class Server:
     """One that runs: its port, and its process."""
 
-    def __init__(self, folder, port, process):
-        self.folder, self.port, self.process = folder, port, process
-
-    def stop(self, with_signal=signal.SIGTERM):
-        self.process.send_signal(with_signal)
-        self.process.wait(SECONDS)
+    port: int
+    process: subprocess.Popen
 
 
-def _as(user):
-    """What lets a command run as the user, where that is needed: root is refused."""
-    if os.getuid() != 0:
+def _as(user, death="TERM"):
+    """What lets a command run as the user, as root must not, and end when we do."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
         return []
-    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
+    ours = [setpriv, "--pdeathsig", death]
+    if os.getuid() != 0:
+        return ours
+    return [*ours, "--reuid", user, "--regid", user, "--clear-groups"]
 
 
 @contextmanager
@@ -67,35 +63,30 @@ def _folder(user):
 
 
 @contextmanager
-def _running(command, folder, port):
-    log = folder / "log"
-    with log.open("wb") as output:
+def _running(command, folder, port, stop=signal.SIGTERM):
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder
         )
     try:
-        _await(port, process, log)
-        yield Server(folder, port, process)
+        port.wait_until_open(process)
+        yield Server(port.number, process)
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _await(port, process, log):
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end and process.poll() is None:
+        process.send_signal(stop)
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"{process.args[0]} did not start: {log.read_text()[-2000:]}")
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _port():
+    port = Port()
+    try:
+        yield port
+    finally:
+        port.close()
 
 
 def _call(command, **keywords):
@@ -109,8 +100,8 @@ def _call(command, **keywords):
 def postgresql():
     """PostgreSQL, with a user and a database of his own."""
     initdb, server = program("initdb"), program("postgres")
-    with _folder("postgres") as folder:
-        data, port = folder / "data", free_port()
+    with _folder("postgres") as folder, _port() as port:
+        data = folder / "data"
         secret = folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
@@ -118,15 +109,16 @@ def postgresql():
         user = ["-D", data, "-U", USER, f"--pwfile={secret}"]
         _call([*_as("postgres"), initdb, *user, *options], cwd=folder)
         settings = {
-            "port": port,
+            "port": port.number,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": folder,
             "fsync": "off",
             "max_connections": 100,
         }
         options = [word for n, v in settings.items() for word in ("-c", f"{n}={v}")]
-        command = [*_as("postgres"), server, "-D", data, *options]
-        with _running(command, folder, port) as running:
+        command = [*_as("postgres", "INT"), server, "-D", data, *options]
+        # Not SIGTERM, which waits until the last client has left.
+        with _running(command, folder, port, signal.SIGINT) as running:
             yield running
 
 
@@ -134,8 +126,8 @@ def postgresql():
 def mariadb():
     """MariaDB, with a user and a database of his own."""
     install, server = program("mariadb-install-db"), program("mariadbd")
-    with _folder("mysql") as folder:
-        data, port = folder / "data", free_port()
+    with _folder("mysql") as folder, _port() as port:
+        data = folder / "data"
         begin = folder / "begin.sql"
         begin.write_text(
             f"CREATE DATABASE {USER};"
@@ -147,7 +139,7 @@ def mariadb():
         begin.chmod(0o644)
         plain = ["--no-defaults", f"--datadir={data}"]
         _call([*_as("mysql"), install, *plain, "--skip-test-db"], cwd=folder)
-        command = [*_as("mysql"), server, *plain, f"--port={port}"]
+        command = [*_as("mysql"), server, *plain, f"--port={port.number}"]
         command += ["--bind-address=127.0.0.1", f"--socket={folder}/socket"]
         command += [f"--pid-file={folder}/pid", f"--init-file={begin}"]
         command += ["--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
@@ -157,10 +149,11 @@ def mariadb():
 
 @contextmanager
 def redis_server():
-    """Redis, without persistence, or with each write on disk."""
+    """Redis, without persistence."""
     server = program("redis-server")
-    with _folder(pwd.getpwuid(os.getuid()).pw_name) as folder:
-        port = free_port()
-        command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-        with _running([*command, "--dir", str(folder)], folder, port) as running:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    with _folder(user) as folder, _port() as port:
+        command = [*_as(user), server, "--port", str(port.number), "--save", ""]
+        command += ["--bind", "127.0.0.1", "--dir", str(folder)]
+        with _running(command, folder, port) as running:
             yield running
