@@ -52,9 +52,13 @@ QUICK += tests/exchange tests/testing tests/transports
 QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py source.py)
 QUICK += --ignore-glob='tests/core/test_decoder*'
 
-# Its tests are skipped without; what only they reach is then not covered.
-NGINX = $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
-IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(NGINX)))
+# Their tests are skipped without; what only they reach is then not covered.
+SERVERS := nginx redis-server mariadbd postgres
+FOUND = $(shell for name in $(SERVERS); do \
+	PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')" \
+	command -v "$$name" >/dev/null && echo "$$name"; done)
+MISSING = $(filter-out $(FOUND),$(SERVERS))
+IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(if $(MISSING),,yes)))
 
 .PHONY: help demo test test-uvloop lowest neighbours chaos check peers bench
 .PHONY: bench-against build clean
@@ -71,8 +75,8 @@ test: $(DEVELOPMENT)
 	$(BIN)/coverage run $(PYTEST) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(IS_WHOLE),,--fail-under=0)
-	@$(if $(or $(CI),$(NGINX)),,echo 'nginx is not installed: its tests were skipped,' \
-		'and full coverage was not asked for.')
+	@$(if $(or $(CI),$(if $(MISSING),,yes)),,echo 'Not installed: $(MISSING).' \
+		'Their tests were skipped, and full coverage was not asked for.')
 
 test-uvloop: $(DEVELOPMENT)
 	TEST_LOOP=uvloop $(BIN)/python $(PYTEST) $(ON_UVLOOP) $(ARGS)

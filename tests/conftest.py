@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests import loops
+from tests.stores import servers
 
 # What is wrong with some release of Python, not missing on a machine.
 SKIPPED_IN_CI = {"some releases of Python 3.12 crash when instructions are traced"}
@@ -39,3 +40,22 @@ def _skipped_nowhere(report):
             report.outcome = "failed"
             report.longrepr = f"{reason}; in CI nothing may be missing"
     return report
+
+
+# Servers of positions: one of each for a process, begun when a test needs it.
+@pytest.fixture(scope="session")
+def postgresql():
+    with servers.postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    with servers.mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    with servers.redis_server() as server:
+        yield server

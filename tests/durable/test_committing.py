@@ -154,6 +154,19 @@ def test_blocks_without_data_move_the_committed_position(play):
     assert store.position() == "7"
 
 
+def test_events_that_share_a_position_come_again_with_it(play):
+    store = Watched()
+    body = b"id: 1\ndata: a\n\nid: 2\ndata: b\n\ndata: c\n\n"
+    script = [Answer(body=body, end="hang"), Answer(body=body, end="hang")]
+    with ScriptedServer(script) as server:
+        with pytest.raises(KeyError), play(server.url, store).block() as player:
+            player.take(2)  # c shares the position of b, and neither is done
+            raise KeyError
+        with play(server.url, store).block() as player:
+            player.take(3)
+    assert cursors(server) == [None, "1"]
+
+
 # ---------------------------------------------------------------- by hand
 
 

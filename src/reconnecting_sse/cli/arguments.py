@@ -136,6 +136,6 @@ def seconds(
     _context: click.Context, _parameter: click.Parameter, given: float
 ) -> float:
     """A callback for click: a number that one can wait for."""
-    if math.isnan(given):  # it lies in every range
+    if given is not None and math.isnan(given):  # it lies in every range
         raise click.BadParameter("it is not a number")
     return given

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _OPTIONS = {
     "idle_timeout": "--idle-timeout",
     "last_event_id": "--last-event-id",
+    "lease": "--lease SECONDS",
     "verify": "--cacert FILE",
 }
 _CLAUSES = re.compile(r"(; |, or )")

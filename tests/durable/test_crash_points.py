@@ -1,0 +1,59 @@
+"""Every boundary between two effects: it dies exactly there, and is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from reconnecting_sse.testing import NumberedFeed, ScriptedServer
+from tests.durable.lives import FACES, MODES, Boundary, consume, fork, reap
+from tests.durable.tables import TABLES
+
+COUNT = 4
+EXPECTED = [str(n) for n in range(1, COUNT + 1)]
+
+
+@pytest.fixture(params=list(TABLES))
+def table(request, tmp_path):
+    return TABLES[request.param](request, tmp_path)
+
+
+def life(table, url, face, mode, deadly, tell):  # noqa: PLR0917
+    boundary = Boundary(deadly)
+    store = table.store(face)
+    consume(url, store, table.write, face=face, mode=mode, boundary=boundary)
+    os.write(tell, "\n".join(boundary.names).encode())
+
+
+def lived(table, url, face, mode, deadly=0):
+    """The status of a life, and the names of the boundaries that it passed."""
+    told, tell = os.pipe()
+    child = fork(life, table, url, face, mode, deadly, tell)
+    os.close(tell)
+    status = reap(child)
+    with os.fdopen(told) as names:
+        return status, names.read().split("\n")
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("mode", MODES)
+def test_at_every_crash_point_nothing_is_lost(table, face, mode):
+    with ScriptedServer(NumberedFeed(COUNT, retry=10, then="stop")) as server:
+        status, names = lived(table, server.url, face, mode)
+        assert status == 0
+        assert table.rows() == EXPECTED
+        assert len(names) > COUNT
+        for deadly in range(1, len(names) + 1):
+            table.clear()
+            status, _ = lived(table, server.url, face, mode, deadly)
+            # How events fall into slices is the network's: a life may pass fewer.
+            assert status in (0, -signal.SIGKILL)
+            status, _ = lived(table, server.url, face, mode)
+            assert status == 0
+            rows = table.rows()
+            if mode == "loop":
+                assert sorted(set(rows)) == EXPECTED, names[deadly - 1]
+            else:
+                assert rows == EXPECTED, names[deadly - 1]
