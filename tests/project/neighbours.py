@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OURS = f"{ROOT}[compression,socks,testing]"
+OURS = f"{ROOT}[compression,redis,socks,sql,testing]"
 NEIGHBOURS = ("aiobotocore", "discord.py", "fastapi", "langchain", "openai")
 SECONDS = 180
 """How long pip may take; it needs a few, and for ever where it tries old releases."""

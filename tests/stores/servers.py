@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -29,6 +30,13 @@ def program(name):
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def free_port():
+    """One on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @dataclass

@@ -128,18 +128,17 @@ class _MySQL(Dialect):
     def restore(self, db: Connection, nonce: str) -> None:
         _set(
             db,
-            "SET SESSION innodb_lock_wait_timeout"
+            "SET @sse_free = RELEASE_LOCK(:mark), SESSION innodb_lock_wait_timeout"
             " = COALESCE(@sse_wait, @@SESSION.innodb_lock_wait_timeout)",
             ", SESSION idle_write_transaction_timeout"
             " = COALESCE(@sse_idle, @@SESSION.idle_write_transaction_timeout)",
+            mark=_mark(nonce),
         )
-        if nonce:
-            db.execute(text("SELECT RELEASE_LOCK(:mark)"), {"mark": _mark(nonce)})
 
 
-def _set(db: Connection, everywhere: str, of_mariadb: str) -> None:
+def _set(db: Connection, everywhere: str, of_mariadb: str, **values: str) -> None:
     is_mariadb = getattr(db.dialect, "is_mariadb", False)
-    db.execute(text(everywhere + of_mariadb * is_mariadb))
+    db.execute(text(everywhere + of_mariadb * is_mariadb), values)
 
 
 def _mark(nonce: str) -> str:
