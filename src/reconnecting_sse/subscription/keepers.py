@@ -39,9 +39,11 @@ class ThreadKeeper:
         ).start()
 
     @property
-    def is_here(self) -> bool:
-        """Whether it can serve whoever asks."""
+    def is_alive(self) -> bool:
+        """Whether it works."""
         return True
+
+    is_here = is_alive
 
     def admit(self, holding: Holding) -> None:
         """Serve this one, too."""
@@ -90,10 +92,14 @@ class TaskKeeper:
         self._task = self._loop.create_task(self._run(), name="reconnecting_sse.keeper")
 
     @property
+    def is_alive(self) -> bool:
+        """Whether it works: not once its event loop has ended it."""
+        return self._task is not None and not self._task.done()
+
+    @property
     def is_here(self) -> bool:
         """Whether it can serve whoever asks: on its own event loop only."""
-        is_there = self._task is not None and not self._task.done()
-        return is_there and asyncio.get_running_loop() is self._loop
+        return self.is_alive and asyncio.get_running_loop() is self._loop
 
     def admit(self, holding: Holding) -> None:
         """Serve this one, too."""
