@@ -180,6 +180,13 @@ def test_recovering_bumps_the_token_and_tells_the_seq(harness):
     assert position(harness) == "eight"
 
 
+def test_recovering_can_be_tried_again_where_its_answer_was_lost(harness):
+    claim = claimed(harness)
+    harness.call(harness.store.recover, claim)
+    recovered, _ = harness.call(harness.store.recover, claim)
+    assert committed(harness, recovered, 1, "1") == []
+
+
 def test_a_lost_claim_is_not_recovered(harness):
     claim = claimed(harness)
     claimed(harness)

@@ -105,9 +105,9 @@ class MemoryStore:
     def recover(self, claim: Claim) -> tuple[Claim, int]:
         """Bump the token; the new claim, and the ``seq``."""
         with self._lock:
-            if not self._holds(claim):
+            row = self._rows.get(claim.name)
+            if row is None or row.nonce != claim.nonce:
                 raise ClaimLost(f"{claim.name!r} was taken over")
-            row = self._rows[claim.name]
             row.token += 1
             return Claim(claim.name, row.token, row.nonce, row.position), row.seq
 

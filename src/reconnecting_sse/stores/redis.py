@@ -145,9 +145,7 @@ class RedisStore:
         return self._made(partial(self._recover, claim))
 
     def _recover(self, claim: Claim) -> Steps:
-        answer = yield self._script(
-            scripts.RECOVER, claim.name, claim.token, claim.nonce
-        )
+        answer = yield self._script(scripts.RECOVER, claim.name, claim.nonce)
         if not answer:
             raise _lost(claim)
         token, seq, *position = answer
@@ -203,7 +201,12 @@ class RedisStore:
             pipeline.eval(scripts.STAMP, 1, self._key(claim.name, "row"))
             answers = yield pipeline.execute(raise_on_error=False)
         except exceptions.WatchError as error:
-            raise _lost(claim) from error
+            # Somebody has taken over, or the connection broke: it says the same.
+            held = yield self._client.hmget(
+                self._key(claim.name, "claim"), ["token", "nonce"]
+            )
+            _check_held(claim, held)
+            raise StoreUnavailable(f"Redis: {shortened(str(error))}") from error
         finally:
             yield pipeline.reset()
         failed = [a for a in answers if isinstance(a, Exception)]

@@ -95,7 +95,7 @@ return 1
 """
 
 RECOVER = """
-if not is_held(ARGV[2], ARGV[3], ARGV[4]) then return {} end
+if redis.call('HGET', key(ARGV[2], 'claim'), 'nonce') ~= ARGV[3] then return {} end
 local token = redis.call('HINCRBY', key(ARGV[2], 'claim'), 'token', 1)
 local kept = redis.call('HMGET', key(ARGV[2], 'row'), 'seq', 'position')
 return {token, kept[1], kept[2]}

@@ -197,7 +197,10 @@ class SqlStore:
     def _recover(self, db: Connection, *, claim: Claim) -> tuple[Claim, int]:
         self._dialect.wait_for_locks(db)
         self._dialect.end_sessions(db, claim.nonce)
-        bump = text(f"UPDATE sse_positions SET token = token + 1 WHERE {_MINE}")
+        bump = text(
+            "UPDATE sse_positions SET token = token + 1"
+            " WHERE name = :name AND nonce = :nonce"
+        )
         if not db.execute(bump, _key(claim)).rowcount:
             raise _lost(claim)
         row = db.execute(

@@ -151,9 +151,9 @@ class SqliteStore:
         """Bump the token; the new claim, and the ``seq``."""
         with self._writing() as db:
             row = db.execute(
-                f"UPDATE sse_positions SET token = token + 1 WHERE {_MINE}"
-                " RETURNING token, position, seq",
-                [claim.name, claim.token, claim.nonce],
+                "UPDATE sse_positions SET token = token + 1"
+                " WHERE name = ? AND nonce = ? RETURNING token, position, seq",
+                [claim.name, claim.nonce],
             ).fetchone()
         if row is None:
             raise _lost(claim)
