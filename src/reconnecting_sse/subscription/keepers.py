@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,33 @@ if TYPE_CHECKING:
     from reconnecting_sse.subscription.keeping import Steps
 
 
-class ThreadKeeper:
-    """Makes the calls of a store that blocks, in a thread of its own."""
+class _Keeper(ABC):
+    """What keepers have in common: whom they serve."""
 
     def __init__(self, store: Store) -> None:
         self._clock = clocks.CLOCK
         self._store = store
         self._keeping = Keeping(store, self._clock)
+
+    @abstractmethod
+    def wake(self) -> None:
+        """There is something to do; from any thread or signal handler."""
+
+    def admit(self, holding: Holding) -> None:
+        """Serve this one, too."""
+        self._keeping.admit(holding)
+        self.wake()
+
+    def dismiss(self, holding: Holding) -> None:
+        """Serve it no more."""
+        self._keeping.dismiss(holding)
+
+
+class ThreadKeeper(_Keeper):
+    """Makes the calls of a store that blocks, in a thread of its own."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     def begin(self) -> None:
@@ -44,15 +65,6 @@ class ThreadKeeper:
         return True
 
     is_here = is_alive
-
-    def admit(self, holding: Holding) -> None:
-        """Serve this one, too."""
-        self._keeping.admit(holding)
-        self.wake()
-
-    def dismiss(self, holding: Holding) -> None:
-        """Serve it no more."""
-        self._keeping.dismiss(holding)
 
     def wake(self) -> None:
         """There is something to do; from any thread or signal handler."""
@@ -76,13 +88,11 @@ class ThreadKeeper:
                     outcome = error
 
 
-class TaskKeeper:
+class TaskKeeper(_Keeper):
     """Makes the calls of a store that is awaited, in a task of its own."""
 
     def __init__(self, store: Store) -> None:
-        self._clock = clocks.CLOCK
-        self._store = store
-        self._keeping = Keeping(store, self._clock)
+        super().__init__(store)
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -100,15 +110,6 @@ class TaskKeeper:
     def is_here(self) -> bool:
         """Whether it can serve whoever asks: on its own event loop only."""
         return self.is_alive and asyncio.get_running_loop() is self._loop
-
-    def admit(self, holding: Holding) -> None:
-        """Serve this one, too."""
-        self._keeping.admit(holding)
-        self.wake()
-
-    def dismiss(self, holding: Holding) -> None:
-        """Serve it no more."""
-        self._keeping.dismiss(holding)
 
     def wake(self) -> None:
         """There is something to do; from any thread or signal handler."""
