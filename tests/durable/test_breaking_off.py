@@ -142,22 +142,11 @@ def test_what_was_put_aside_comes_before_a_new_connection(play, monkeypatch):
     with feed(3, then="hang") as server:
         player = play(server.url, store, lease=30).iterate()
         assert player.ids(3) == ["1", "2", "3"]
-        effects = player.source._subscription.effects
-        read = type(effects).read
-
-        def interrupt(self):
-            monkeypatch.setattr(type(effects), "read", read)
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(type(effects), "read", interrupt)
-        player.iterate()
-        assert player.ids(1) == ["3"]
-        with monkeypatch.context() as patched:  # as if it were not done
-            patched.setattr(Holding, "asked_again", lambda _self: None)
-            with pytest.raises(KeyboardInterrupt):
-                player.next()
+        # As a signal while it reads would, before anything else is asked for.
+        player.source._subscription.pump.break_off(KeyboardInterrupt())
         clock.ahead = 60
         assert player.iterate().ids(1) == ["3"]
+        assert player.source.stats.reconnects == {"KeyboardInterrupt": 1}
 
 
 def test_an_event_that_was_asked_about_when_the_lease_ended_comes_again(
