@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 import subprocess
@@ -13,10 +14,16 @@ from subprocess import PIPE
 
 import pytest
 
-from reconnecting_sse.cli import demo
+from reconnecting_sse.cli import demo, killing, survivor
 from reconnecting_sse.cli.ordeal import DEEDS, Ordeal
 from reconnecting_sse.cli.verdict import Verdict
-from reconnecting_sse.testing import FAULT_KINDS, Answer, RecordedRequest
+from reconnecting_sse.testing import (
+    FAULT_KINDS,
+    Answer,
+    NumberedFeed,
+    RecordedRequest,
+    ScriptedServer,
+)
 from tests.cli.invoking import invoked
 
 COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "reconnecting_sse")
@@ -122,7 +129,7 @@ def test_no_fault_comes_too_late_to_strike(seed):
 # ------------------------------------------------------------------------ the demo
 
 
-@pytest.mark.timeout(60)  # twice what the demo promises
+@pytest.mark.timeout(120)  # twice what its two acts promise
 def test_nothing_is_lost_on_either_face_and_it_shows_what_happened():
     words = [*COMMAND, "demo", "--seed", "7"]
     with ExitStack() as stack:
@@ -139,6 +146,9 @@ def test_nothing_is_lost_on_either_face_and_it_shows_what_happened():
 
 
 def check_account(account):
+    account, mark, second = account.partition("\nSecond act:")
+    assert mark
+    check_second_act(second)
     assert account.startswith("seed 7: 300 numbered events from http://127.0.0.1:")
     assert numbers(account) == {
         "events expected": "300",
@@ -157,6 +167,55 @@ def check_account(account):
     assert shown["waiting"] == shown["dropped"] + shown["ended"]
     assert shown["connected"] == shown["ended"] == shown["finished"] == 1
     assert shown["resumed"] >= 8
+
+
+def check_second_act(account):
+    found = numbers(account)
+    assert found == {
+        "events": "300",
+        "rows": "300",
+        "lost": "0",
+        "twice": "0",
+        "kills survived": str(account.count("killed    SIGKILL")),
+    }
+    assert int(found["kills survived"]) >= 1
+    assert account.endswith("PASSED: the table has every event once and in order.\n")
+
+
+def only_a_second_act(monkeypatch):
+    """The demo, without the time that its first act takes."""
+    feed = [(str(n), demo.DATA.format(n=n)) for n in range(1, 301)]
+    monkeypatch.setattr(demo.Run, "consume", lambda *_: None)
+    monkeypatch.setattr(demo.Run, "verdict", lambda _: Verdict.of(feed, feed))
+
+
+def test_rows_that_are_missing_when_time_is_up_are_lost(monkeypatch):
+    only_a_second_act(monkeypatch)
+    result = run("--seconds", "0.3")
+    assert result.exit_code == 1
+    assert int(numbers(result.stdout.partition("Second act")[2])["lost"]) > 0
+    assert result.stdout.endswith("FAILED: the table is not the feed.\n")
+
+
+def test_ctrl_c_ends_the_second_act_too(monkeypatch):
+    only_a_second_act(monkeypatch)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(killing.Killing, "run", interrupt)
+    result = run()
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted after 0 kills\n"
+
+
+def test_the_survivor_writes_each_event_once(tmp_path):
+    path = str(tmp_path / "demo.db")
+    with ScriptedServer(NumberedFeed(5, then="stop", retry=10)) as server:
+        survivor.survive(server.url, path)
+        survivor.survive(server.url, path)
+    logging.disable(logging.NOTSET)
+    assert killing.rows(path) == [(str(n), f"n{n}") for n in range(1, 6)]
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from reconnecting_sse import ReconnectingEventSource, stores
-from reconnecting_sse.cli import commands
+from reconnecting_sse.cli import commands, report
 from reconnecting_sse.core.claims import Mark
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.cli.invoking import APART, invoked
@@ -163,3 +163,22 @@ def test_a_source_can_go_on_from_what_was_set(url, store):
         ) as source,
     ):
         assert next(iter(source)).id == "8"
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        (
+            {"event": "store.standby", "owner": "host:1"},
+            "standing by: host:1 holds 'a'",
+        ),
+        ({"event": "store.claimed", "advice": "take care"}, "warning: 'a': take care"),
+        ({"event": "store.paused", "error": "gone"}, "waiting for the store: gone"),
+        ({"event": "store.resumed"}, "the store is there again"),
+        ({"event": "store.claimed"}, None),
+    ],
+)
+def test_what_happens_to_the_store_is_one_line(facts, line, capsys):
+    report.attempts_only().info(durable_name="a", **facts)
+    said = capsys.readouterr().err
+    assert (said == "") if line is None else said.endswith(f" {line}\n")

@@ -317,12 +317,16 @@ def small_events(*args, **keywords):
 # They speak to who gives the keywords, or of clients that the program has not.
 OF_A_CALLER = {
     "core.policy",
+    "core.commits",
+    "core.dialect",
     "exchange.auth",
     "exchange.client",
     "exchange.exchange",
     "exchange.failures",
     "exchange.hop",
+    "exchange.resuming",
     "subscription.checks",
+    "subscription.durable",
     "subscription.log",
     "subscription.options",
     "transports.settings",
@@ -330,7 +334,10 @@ OF_A_CALLER = {
 }
 LIBRARY = ("core", "exchange", "subscription", "transports")
 # Only other callers can bring it about: ``tail`` has no ``until=``, and no loop.
-NEVER_TOLD = re.compile("until= accepted|SelectorEventLoop|trusted_origins= names")
+NEVER_TOLD = re.compile(
+    "until= accepted|SelectorEventLoop|trusted_origins= names|max_uncommitted"
+    "|give store= and name="
+)
 KEYWORD = re.compile(r"\b[a-z_]{4,}=(?!\*)")
 
 
@@ -403,7 +410,7 @@ def test_an_id_that_cannot_be_sent_back_is_warned_of():
     with ScriptedServer([events(stream, end="cut"), Answer(204)]) as server:
         result = run(server.url)
     assert re.search(
-        r"warning: stream\.\w+: the last event ID has a control char", result.stderr
+        r"warning: stream\.\w+: the position has a control char", result.stderr
     )
 
 

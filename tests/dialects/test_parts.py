@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse import Dialect, StreamRequest
-from reconnecting_sse.dialects import by_body, by_header, by_query, by_url
+from reconnecting_sse.dialects import (
+    NTFY,
+    OPENAI,
+    by_body,
+    by_header,
+    by_query,
+    by_url,
+)
 from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.dialects.test_dialects import read
 from tests.scenarios import Reply, Scene, stream
@@ -255,3 +263,10 @@ def test_a_coroutine_function_is_refused(scene):
 
     with pytest.raises(TypeError, match="never awaited"):
         scene.play([], dialect=Dialect(position=later))
+
+
+@pytest.mark.parametrize("data", ["no JSON", "[1]", "{}"])
+def test_data_of_another_kind_moves_no_ready_made_position(data):
+    event = ServerSentEvent(id="9", data=data)
+    for dialect in (NTFY, OPENAI):
+        assert dialect.position(event, "before") is None

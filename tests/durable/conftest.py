@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import threading
 
 import pytest
 
-from tests.durable.playing import PLAYERS
+from tests.durable.playing import PLAYERS, SECONDS
 
 
 @pytest.fixture(params=PLAYERS, ids=["sync", "async"])
@@ -23,3 +24,7 @@ def play(request):
         player.end()
     players.clear()
     gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "reconnecting_sse.keeper":
+            thread.join(SECONDS)
+            assert not thread.is_alive()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import posix
 import random
 import signal
 import sys
+import threading
 import time
 import traceback
 
@@ -127,19 +129,24 @@ async def _awaited(result):
 
 
 def fork(function, *args, **keywords):
-    """Run it in a child, which ends with its end; the child's number."""
+    """Run it in a child, which ends with its end; the child's number.
+
+    Nobody measures it: a thread may have held the measuring's lock as it was forked.
+    """
     child = os.fork()
     if child:
         return child
+    sys.settrace(None)
+    threading.settrace(None)
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         function(*args, **keywords)
         sys.stdout.flush()
-        os._exit(0)
+        posix._exit(0)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
-        os._exit(1)
+        posix._exit(1)
 
 
 def reap(child, seconds=30):

@@ -92,8 +92,14 @@ class SyncPlayer:
         self.source.__exit__(None, None, None)
 
     def end(self):
-        if self.source is not None:
-            self.source.close()
+        """Leave nothing behind, whatever the store does."""
+        if self.source is None:
+            return
+        self.source.close()
+        custody = getattr(self.source._subscription, "_custody", None)
+        if custody is not None and custody._keeper is not None:
+            custody.holding.end(RuntimeError("the test is over"))
+            custody.leave()
 
     def __str__(self):
         return "sync"

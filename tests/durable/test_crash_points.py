@@ -11,7 +11,7 @@ from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.durable.lives import FACES, MODES, Boundary, consume, fork, reap
 from tests.durable.tables import TABLES
 
-COUNT = 4
+COUNT = 2
 EXPECTED = [str(n) for n in range(1, COUNT + 1)]
 
 

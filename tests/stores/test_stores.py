@@ -180,14 +180,11 @@ def test_recovering_bumps_the_token_and_tells_the_seq(harness):
     assert position(harness) == "eight"
 
 
-def test_recovering_once_more_is_as_good_where_an_answer_was_lost(harness):
+def test_recovering_can_be_tried_again_where_its_answer_was_lost(harness):
     claim = claimed(harness)
-    committed(harness, claim, 7, "seven")
-    first, _ = harness.call(harness.store.recover, claim)
-    second, seq = harness.call(harness.store.recover, claim)
-    assert seq == 7
-    assert committed(harness, first, 8, "first") == [first]
-    assert committed(harness, second, 8, "second") == []
+    harness.call(harness.store.recover, claim)
+    recovered, _ = harness.call(harness.store.recover, claim)
+    assert committed(harness, recovered, 1, "1") == []
 
 
 def test_a_lost_claim_is_not_recovered(harness):

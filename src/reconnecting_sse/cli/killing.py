@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COUNT = 300
-KILLS = 8
+KILLS = 5
 DATA = "event {n} of " + str(COUNT)
-PAUSE = 0.004
+PAUSE = 0.003
 _POLL = 0.005
 
 

@@ -106,8 +106,7 @@ class MemoryStore:
         """Bump the token; the new claim, and the ``seq``."""
         with self._lock:
             row = self._rows.get(claim.name)
-            # Greater, if an earlier try came through, and its answer did not.
-            if row is None or row.nonce != claim.nonce or row.token < claim.token:
+            if row is None or row.nonce != claim.nonce:
                 raise ClaimLost(f"{claim.name!r} was taken over")
             row.token += 1
             return Claim(claim.name, row.token, row.nonce, row.position), row.seq

@@ -76,8 +76,9 @@ def _sql_store(url: str) -> Store:
         raise ValueError(f"{redacted(url)!r} is no URL of a database") from error
     except ImportError as error:
         raise StoreRefused(
-            f"the driver for {redacted(url)} is not installed: {error.name}; pip"
-            f" install {error.name}, or name another, as in postgresql+psycopg://…"
+            f"the driver for {redacted(url)} is not installed (there is no module"
+            f" {error.name!r}): install it, or name another, as in"
+            " postgresql+psycopg://… or mariadb+pymysql://…"
         ) from error
     return kind(engine)  # type: ignore[no-any-return]
 

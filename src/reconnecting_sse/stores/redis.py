@@ -124,9 +124,7 @@ class RedisStore:
         return self._made(partial(self._recover, claim))
 
     def _recover(self, claim: Claim) -> Steps:
-        answer = yield self._script(
-            scripts.RECOVER, claim.name, claim.token, claim.nonce
-        )
+        answer = yield self._script(scripts.RECOVER, claim.name, claim.nonce)
         if not answer:
             raise lost(claim)
         token, seq, *position = answer

@@ -97,9 +97,7 @@ return 1
 """
 
 RECOVER = """
--- Greater, if an earlier try came through, and its answer did not.
-local held = redis.call('HMGET', key(ARGV[2], 'claim'), 'token', 'nonce')
-if held[2] ~= ARGV[4] or tonumber(held[1]) < tonumber(ARGV[3]) then return {} end
+if redis.call('HGET', key(ARGV[2], 'claim'), 'nonce') ~= ARGV[3] then return {} end
 local token = redis.call('HINCRBY', key(ARGV[2], 'claim'), 'token', 1)
 local kept = redis.call('HMGET', key(ARGV[2], 'row'), 'seq', 'position')
 return {token, kept[1], kept[2]}

@@ -32,10 +32,9 @@ _TAKE = text(
 _RELEASE = text(
     f"UPDATE sse_positions SET owner = '', lease_until = NULL, starts = 0 WHERE {_MINE}"
 )
-# Equal or greater: an earlier try may have come through, and its answer not.
+# Whatever the token: an earlier try may have come through, and its answer not.
 _BUMP = text(
-    "UPDATE sse_positions SET token = token + 1"
-    " WHERE name = :name AND token >= :token AND nonce = :nonce"
+    "UPDATE sse_positions SET token = token + 1 WHERE name = :name AND nonce = :nonce"
 )
 
 

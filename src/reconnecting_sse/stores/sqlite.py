@@ -150,12 +150,10 @@ class SqliteStore:
     def recover(self, claim: Claim) -> tuple[Claim, int]:
         """Bump the token; the new claim, and the ``seq``."""
         with self._writing() as db:
-            # Equal or greater: an earlier try may have come through, its answer not.
             row = db.execute(
                 "UPDATE sse_positions SET token = token + 1"
-                " WHERE name = ? AND token >= ? AND nonce = ?"
-                " RETURNING token, position, seq",
-                [claim.name, claim.token, claim.nonce],
+                " WHERE name = ? AND nonce = ? RETURNING token, position, seq",
+                [claim.name, claim.nonce],
             ).fetchone()
         if row is None:
             raise _lost(claim)

@@ -68,7 +68,8 @@ class Store(Protocol):
         """Bump the token of one's own claim: the new ``Claim``, and the ``seq``.
 
         So whatever is still under way under the old token can have no effect, and the
-        ``seq`` says whether the last transaction had one.
+        ``seq`` says whether the last transaction had one. The nonce alone has to be the
+        store's: a call before may have bumped the token, and its answer been lost.
 
         Raises:
             ClaimLost: Somebody else has taken over.

@@ -54,7 +54,8 @@ class Custody:
 
     def room(self) -> int:
         """How many events may be handed over without waiting."""
-        return self.holding.room(self._clock)
+        is_served = self._keeper is not None and self._keeper.is_alive
+        return self.holding.room(self._clock) if is_served else 0
 
     def may_hand_over(self) -> bool:
         """Whether one more may be, of those that there was room for."""
@@ -89,6 +90,12 @@ class Custody:
         """Want no more: what is done is committed, and the claim released."""
         self.holding.is_leaving = True
         self.wake()
+
+    def _leave_here(self) -> None:
+        """The same, with another keeper if the one that served has ended."""
+        if self._keeper is not None and not self._keeper.is_alive:
+            self.attend()
+        self.leave()
 
     # ------------------------------------------------------------------ questions
 
@@ -160,7 +167,7 @@ class SyncCustody(Custody):
 
     def farewell(self) -> None:
         """Wait until the claim is released; not for ever."""
-        self.leave()
+        self._leave_here()
         self._wait(lambda: self._is_over, FAREWELL_SECONDS, is_urgent=False)
 
     def run(self, errand: Errand) -> None:
@@ -219,7 +226,7 @@ class AsyncCustody(Custody):
 
     async def farewell(self) -> None:
         """Wait until the claim is released; not for ever."""
-        self.leave()
+        self._leave_here()
         await self._wait(lambda: self._is_over, FAREWELL_SECONDS, is_urgent=False)
 
     async def run(self, errand: Errand) -> None:

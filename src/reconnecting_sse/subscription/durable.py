@@ -6,6 +6,7 @@ iterator's does not: what was in hand is handed over again.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import finalize, ref
 
@@ -213,12 +214,8 @@ class DurableSubscription(Subscription):
         if self.orders.stop == Stop("closed"):
             custody.leave()
             return taken
-        try:
+        with self._kept(taken):
             custody.farewell()
-        except BaseException:
-            if isinstance(taken, BaseException):
-                self.session.error = taken  # for whoever reads next
-            raise
         return self._left(taken=taken)
 
     async def afarewell(self, taken: BaseException | bool) -> BaseException | bool:
@@ -228,13 +225,19 @@ class DurableSubscription(Subscription):
         if self.orders.stop == Stop("closed"):
             custody.leave()
             return taken
-        try:
+        with self._kept(taken):
             await custody.farewell()
+        return self._left(taken=taken)
+
+    @contextmanager
+    def _kept(self, taken: BaseException | bool) -> Iterator[None]:
+        """Keep the error for whoever reads next, if this is broken off."""
+        try:
+            yield
         except BaseException:
             if isinstance(taken, BaseException):
-                self.session.error = taken  # for whoever reads next
+                self._holding.error = self._holding.error or taken
             raise
-        return self._left(taken=taken)
 
     def _left(self, *, taken: BaseException | bool) -> BaseException | bool:
         """What the caller hears; in the log, if the store did not take everything."""

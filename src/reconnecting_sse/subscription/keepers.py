@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,33 @@ if TYPE_CHECKING:
     from reconnecting_sse.subscription.keeping import Steps
 
 
-class ThreadKeeper:
-    """Makes the calls of a store that blocks, in a thread of its own."""
+class _Keeper(ABC):
+    """What keepers have in common: whom they serve."""
 
     def __init__(self, store: Store) -> None:
         self._clock = clocks.CLOCK
         self._store = store
         self._keeping = Keeping(store, self._clock)
+
+    @abstractmethod
+    def wake(self) -> None:
+        """There is something to do; from any thread or signal handler."""
+
+    def admit(self, holding: Holding) -> None:
+        """Serve this one, too."""
+        self._keeping.admit(holding)
+        self.wake()
+
+    def dismiss(self, holding: Holding) -> None:
+        """Serve it no more."""
+        self._keeping.dismiss(holding)
+
+
+class ThreadKeeper(_Keeper):
+    """Makes the calls of a store that blocks, in a thread of its own."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     def begin(self) -> None:
@@ -39,18 +60,11 @@ class ThreadKeeper:
         ).start()
 
     @property
-    def is_here(self) -> bool:
-        """Whether it can serve whoever asks."""
+    def is_alive(self) -> bool:
+        """Whether it works."""
         return True
 
-    def admit(self, holding: Holding) -> None:
-        """Serve this one, too."""
-        self._keeping.admit(holding)
-        self.wake()
-
-    def dismiss(self, holding: Holding) -> None:
-        """Serve it no more."""
-        self._keeping.dismiss(holding)
+    is_here = is_alive
 
     def wake(self) -> None:
         """There is something to do; from any thread or signal handler."""
@@ -74,13 +88,11 @@ class ThreadKeeper:
                     outcome = error
 
 
-class TaskKeeper:
+class TaskKeeper(_Keeper):
     """Makes the calls of a store that is awaited, in a task of its own."""
 
     def __init__(self, store: Store) -> None:
-        self._clock = clocks.CLOCK
-        self._store = store
-        self._keeping = Keeping(store, self._clock)
+        super().__init__(store)
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -90,19 +102,14 @@ class TaskKeeper:
         self._task = self._loop.create_task(self._run(), name="reconnecting_sse.keeper")
 
     @property
+    def is_alive(self) -> bool:
+        """Whether it works: not once its event loop has ended it."""
+        return self._task is not None and not self._task.done()
+
+    @property
     def is_here(self) -> bool:
         """Whether it can serve whoever asks: on its own event loop only."""
-        is_there = self._task is not None and not self._task.done()
-        return is_there and asyncio.get_running_loop() is self._loop
-
-    def admit(self, holding: Holding) -> None:
-        """Serve this one, too."""
-        self._keeping.admit(holding)
-        self.wake()
-
-    def dismiss(self, holding: Holding) -> None:
-        """Serve it no more."""
-        self._keeping.dismiss(holding)
+        return self.is_alive and asyncio.get_running_loop() is self._loop
 
     def wake(self) -> None:
         """There is something to do; from any thread or signal handler."""
