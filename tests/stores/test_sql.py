@@ -289,3 +289,10 @@ def test_whoever_closes_or_loses_its_connection_has_done_nothing(harness):
 def test_a_name_that_fits_nowhere_is_refused_at_once(harness):
     with pytest.raises(StoreRefused):
         harness.call(harness.store.claim, "n" * 256, None, "me")
+
+
+@pytest.mark.parametrize("harness", ["postgresql", "postgresql, async"], indirect=True)
+def test_a_position_that_a_database_cannot_keep_is_refused_at_once(harness):
+    marks = [(claimed(harness), Mark(1, "a\0b"))]
+    with pytest.raises(StoreRefused, match="NUL"):
+        harness.call(harness.store.commit, marks)

@@ -23,7 +23,8 @@ _REFUSED_STATES = ("22", "25P01", "28", "3D", "42")
 """Of SQLSTATE: a value that fits nowhere, no transaction, credentials, no such
 database, no such table or no right. Another class is a server's bad moment."""
 
-_REFUSED_NUMBERS = {1044, 1045, 1049, 1142, 1143, 1146, 1227, 1366, 1406, 1698}
+_REFUSED_NUMBERS = {1044, 1045, 1049, 1054, 1142, 1143, 1146, 1227}
+_REFUSED_NUMBERS |= {1366, 1370, 1406, 1698}
 """Of MySQL and MariaDB, for the same."""
 
 _REFUSED_WORDS = (
@@ -59,12 +60,11 @@ def translated(engine: Engine) -> Iterator[None]:
 
 
 def _is_hopeless(error: BaseException, cause: Any) -> bool:
+    number = cause.args[0] if cause.args else None
+    if isinstance(number, int):  # it says more than MySQL's states do
+        return number in _REFUSED_NUMBERS
     if state := getattr(cause, "sqlstate", None):
         return str(state).startswith(_REFUSED_STATES)
-    if isinstance(error, exc.DataError) or _number_of(cause) in _REFUSED_NUMBERS:
+    if isinstance(error, exc.DataError):
         return True
     return any(word in str(cause) for word in _REFUSED_WORDS)
-
-
-def _number_of(cause: Any) -> Any:
-    return cause.args[0] if cause.args else None

@@ -38,7 +38,6 @@ class SqlTransaction:
         self._dialect = dialect
         pattern = f"{_BLANKS}({dialect.ends})"
         self._ends = re.compile(pattern, re.IGNORECASE | re.DOTALL)
-        self._is_ours = False
         self._was_ended = False
 
     def begin(self, db: Connection) -> None:
@@ -55,16 +54,13 @@ class SqlTransaction:
 
     def _take_back(self, db: Connection) -> Transaction | None:
         """It is ours to end: the guards go, and what SQLAlchemy noted of them."""
-        if not self._is_ours:
-            self._is_ours = True
-            for name, refuse in self._guards():
-                event.remove(db, name, refuse)
+        for name, refuse in self._guards():
+            event.remove(db, name, refuse)
         return db.get_transaction()
 
     def _refuse(self, _db: Connection, said: str = "") -> None:
-        if not self._is_ours:
-            self._was_ended = True
-            raise RuntimeError(_NOT_YOURS + said)
+        self._was_ended = True
+        raise RuntimeError(_NOT_YOURS + said)
 
     def _refuse_words(self, db: Connection, _cursor: Any, said: str, *_: Any) -> None:
         if match := self._ends.match(said):
