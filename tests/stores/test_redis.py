@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 
 import pytest
 import redis
@@ -13,6 +13,7 @@ from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
 from reconnecting_sse.core.claims import Claim, Held, Mark
 from reconnecting_sse.stores import RedisStore, redis_scripts
 from reconnecting_sse.stores.redis_faces import translated
+from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES
 
 
@@ -123,19 +124,23 @@ def test_a_prefix_keeps_stores_apart(harness):
 def test_after_a_fork_the_child_has_connections_of_its_own(request, tmp_path, name):
     with HARNESSES[name](request, tmp_path) as harness:
         claim = claimed(harness)
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
-                marks = [(claim, Mark(1, "of the child"))]
-                harness.call(harness.store.commit, marks)
-                status = 0
-            finally:
-                os._exit(status)
-        assert os.waitpid(child, 0)[1] == 0
+        marks = [(claim, Mark(1, "of the child"))]
+        assert reap(fork(_committed, harness.store, marks)) == 0
         marks = [(claim, Mark(2, "of the parent"))]
         assert harness.call(harness.store.commit, marks) == []
         assert position(harness) == "of the parent"
+
+
+def _committed(store, marks):
+    """In an event loop of the child's own: the parent's has threads there."""
+
+    async def main():
+        assert await store.commit(marks) == []
+
+    if store.is_async:
+        asyncio.run(main())
+    else:
+        assert store.commit(marks) == []
 
 
 def test_a_cluster_is_refused():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
 from reconnecting_sse.core.claims import Claim, Mark
 from reconnecting_sse.stores import SqlStore, sql_calls, sql_dialects
+from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES
 
 FREE = ["postgresql", "mariadb"]
@@ -182,15 +182,8 @@ def test_transactions_leave_nothing_behind_in_the_process(harness):
 @on_plain_servers
 def test_after_a_fork_the_child_has_connections_of_its_own(harness):
     claim = claimed(harness)
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            harness.store.commit([(claim, Mark(1, "of the child"))])
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
+    marks = [(claim, Mark(1, "of the child"))]
+    assert reap(fork(harness.store.commit, marks)) == 0
     assert harness.store.commit([(claim, Mark(2, "of the parent"))]) == []
     assert [place.position for place in harness.store.places()] == ["of the parent"]
 
