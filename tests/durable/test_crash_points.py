@@ -15,9 +15,10 @@ COUNT = 2
 EXPECTED = [str(n) for n in range(1, COUNT + 1)]
 
 
-@pytest.fixture(params=list(TABLES))
-def table(request, tmp_path):
-    return TABLES[request.param](request, tmp_path)
+# Where each effect has a transaction every store is killed at every boundary; what is
+# the loop's alone is the same with each.
+CASES = [(kind, mode) for kind in TABLES for mode in MODES]
+CASES = [c for c in CASES if c[0] == "sqlite" or c[1] == "transaction"]
 
 
 def life(table, url, face, mode, deadly, tell):  # noqa: PLR0917
@@ -38,8 +39,9 @@ def lived(table, url, face, mode, deadly=0):
 
 
 @pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("mode", MODES)
-def test_at_every_crash_point_nothing_is_lost(table, face, mode):
+@pytest.mark.parametrize(("kind", "mode"), CASES)
+def test_at_every_crash_point_nothing_is_lost(request, tmp_path, face, kind, mode):
+    table = TABLES[kind](request, tmp_path)
     with ScriptedServer(NumberedFeed(COUNT, retry=10, then="stop")) as server:
         status, names = lived(table, server.url, face, mode)
         assert status == 0

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, exc, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost, StoreUnavailable
@@ -48,17 +48,9 @@ class SqlTransaction:
     """
 
     claim: Claim
-    connection: Connection | AsyncConnection
+    connection: Any
     is_ours: bool = False
     was_ended: bool = False
-
-    @property
-    def plain(self) -> Connection:
-        """The blocking connection beneath."""
-        if isinstance(self.connection, AsyncConnection):
-            assert self.connection.sync_connection is not None
-            return self.connection.sync_connection
-        return self.connection
 
 
 class SqlStore:
@@ -288,19 +280,19 @@ class SqlStore:
             return self._aabort(transaction)
         transaction.is_ours = True
         with suppress(exc.SQLAlchemyError):
-            transaction.plain.invalidate()
-            transaction.plain.close()
+            transaction.connection.invalidate()
+            transaction.connection.close()
         return None
 
     async def _aabort(self, transaction: SqlTransaction) -> None:
-        connection: Any = transaction.connection
+        connection = transaction.connection
         transaction.is_ours = True
         with suppress(exc.SQLAlchemyError):
             await connection.invalidate()
             await connection.close()
 
     def _leave(self, transaction: SqlTransaction, work: Callable[..., None]) -> None:
-        connection = transaction.plain
+        connection = transaction.connection
         with dialects.translated(self._plain):
             try:
                 work(connection)
@@ -314,7 +306,7 @@ class SqlStore:
     async def _aleave(
         self, transaction: SqlTransaction, work: Callable[..., None]
     ) -> None:
-        connection: Any = transaction.connection
+        connection = transaction.connection
         with dialects.translated(self._plain):
             try:
                 await connection.run_sync(work)
