@@ -8,7 +8,8 @@
 #   make neighbours   that what others need installs beside us, in its newest version
 #   make chaos    ten times 100,000 events through a proxy that breaks connections, then
 #                 bombs, of which none may keep anything waiting for 100 ms, and ten more
-#                 minutes of faults on each face (SOAK=600) in which no memory may grow
+#                 minutes of faults on each face (SOAK=600) in which no memory may grow;
+#                 and a thousand kills of a consumer with each store
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
@@ -48,7 +49,7 @@ PYTEST := -m pytest -n 4 --dist worksteal -rs
 ON_UVLOOP := tests/project/test_running.py tests/subscription tests/transports
 # What rests on a dependency, and takes no process of its own for each test.
 QUICK := tests/cli/test_cli_tail.py tests/connect/test_connect.py tests/core
-QUICK += tests/exchange tests/testing tests/transports
+QUICK += tests/exchange tests/stores/test_stores.py tests/testing tests/transports
 QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py source.py)
 QUICK += --ignore-glob='tests/core/test_decoder*'
 
@@ -92,6 +93,7 @@ neighbours: $(DEVELOPMENT)
 chaos: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.deadlines)
+	@$(if $(SEED),,KILLS=167 $(BIN)/python $(PYTEST) -q tests/durable/test_kills.py --timeout 600)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak sync $(SOAK))
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak async $(SOAK))
 

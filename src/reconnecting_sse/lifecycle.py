@@ -15,6 +15,7 @@ from reconnecting_sse.core.lifecycle import (
     Recovered,
     Resumed,
     StandingBy,
+    Unplaced,
     Waiting,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "Recovered",
     "Resumed",
     "StandingBy",
+    "Unplaced",
     "Waiting",
 ]

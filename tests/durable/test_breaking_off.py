@@ -9,7 +9,14 @@ import threading
 import httpxr
 import pytest
 
-from reconnecting_sse import CommitPolicy, Dialect, SSEError, State, StoreUnavailable
+from reconnecting_sse import (
+    CommitPolicy,
+    Dialect,
+    ReconnectingEventSource,
+    SSEError,
+    State,
+    StoreUnavailable,
+)
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription import keepers
@@ -420,3 +427,19 @@ def test_without_a_store_batches_are_the_same(play):
         batches = player.rest()
     ids = [event.id for batch in batches for event in batch]
     assert ids == [str(n) for n in range(1, 21)]
+
+
+def test_batches_are_iterated_as_everything_is():
+    with feed(3, then="stop") as server:
+        client = httpxr.Client()
+        with ReconnectingEventSource(client, "GET", server.url) as source:
+            assert sum(len(events) for events in source.batches()) == 3
+
+        async def main():
+            async with (
+                httpxr.AsyncClient() as client,
+                ReconnectingEventSource(client, "GET", server.url) as source,
+            ):
+                return [len(events) async for events in source.abatches()]
+
+        assert sum(asyncio.run(main())) == 3

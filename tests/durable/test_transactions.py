@@ -9,6 +9,7 @@ import pytest
 
 from reconnecting_sse import ClaimLost, CommitPolicy, StoreUnavailable
 from reconnecting_sse.stores import SqliteStore
+from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.durable.playing import SECONDS, Watched, feed
 from tests.durable.test_claims import Failing, Meanwhile
 
@@ -87,6 +88,19 @@ def test_an_event_passed_without_one_goes_with_the_next(play, store, path):
             write(connection, two)
         assert store.position() == "2"
     assert rows(path) == ["2"]
+
+
+def test_an_event_without_a_position_of_its_own_is_told_of_once(play, store, path):
+    body = b"id: 1\ndata: a\n\ndata: b\n\ndata: c\n\n"
+    with ScriptedServer([Answer(body=body, end="hang")]) as server:
+        player = play(server.url, store).iterate()
+        for _ in range(3):
+            event = player.next()
+            with player.transaction() as connection:
+                write(connection, event)
+    assert rows(path) == ["1", "1", "1"]
+    (told,) = player.log.of("store.unplaced")
+    assert told["position"] == "1"
 
 
 def test_there_is_one_for_each_event_and_only_in_a_loop(play, store):

@@ -70,13 +70,14 @@ def test_a_host_that_a_client_would_ask_is_asked(face, name):
 
 @both_faces
 def test_such_a_host_may_stand_wherever_a_url_does(face):
-    moved = Answer(302, framing="length")
+    moved, asked = Answer(302, framing="length"), []
 
     def answer(request):
+        asked.append(request.target)
         host, _, port = request.header("host").partition(":")
         if host == "my_feed":
             return replace(moved, headers=[("Location", f"//feed.example.:{port}/b")])
-        return FEED[1 if request.header("last-event-id") else 0]
+        return FEED[1 if "/a?after=1" in asked else 0]
 
     with ScriptedServer(answer) as server:
         client = new_client(face, base_url=at("my_feed", server))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 15.0
-STOP_TIMEOUT = 5.0
+STOP_TIMEOUT = 20.0
 POLL = 0.02
 
 WORKERS = 2

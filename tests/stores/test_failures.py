@@ -16,7 +16,15 @@ from sqlalchemy.pool import NullPool
 
 from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable, stores
 from reconnecting_sse.core.claims import Claim, Mark
-from reconnecting_sse.stores import RedisStore, SqliteStore, SqlStore, open_store
+from reconnecting_sse.stores import (
+    RedisStore,
+    SqliteStore,
+    SqlStore,
+    open_store,
+    sql_dialects,
+    sql_schema,
+    sql_transaction,
+)
 from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES, mariadb_url, postgresql_url
 from tests.stores.servers import PASSWORD, free_port
@@ -210,6 +218,72 @@ def test_a_savepoint_may_be_rolled_back(postgresql, request):
             savepoint.rollback()
         harness.store.end(transaction, Mark(1, "1"))
         assert harness.written() == ["one"]
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "postgresql, async"])
+def test_tables_that_somebody_else_makes_at_once_are_no_failure(
+    request, monkeypatch, kind
+):
+    tries = []
+
+    def make(db):
+        tries.append(db)
+        if len(tries) == 1:
+            raise sqlalchemy.exc.IntegrityError("", {}, Exception("exists"))
+        sql_schema.make_schema(db)
+
+    monkeypatch.setattr(sql, "make_schema", make)
+    with HARNESSES[kind](request, None) as harness:
+        assert harness.call(harness.store.claim, "prices", None, "me").token == 1
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "postgresql, async"])
+def test_a_beginning_that_is_broken_off_gives_its_connection_back(
+    request, monkeypatch, kind
+):
+    with HARNESSES[kind](request, None) as harness:
+        claim = harness.call(harness.store.claim, "prices", None, "me")
+        with monkeypatch.context() as patched:
+            patched.setattr(sql_transaction.event, "listen", _interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                harness.call(harness.store.begin, claim)
+        transaction = harness.call(harness.store.begin, claim)
+        harness.call(harness.store.end, transaction, Mark(1, "1"))
+        assert harness.call(harness.store.places)[0].position == "1"
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "sqlite by SQLAlchemy", "redis"])
+def test_what_a_parent_has_opened_is_left_alone(request, tmp_path, kind):
+    with HARNESSES[kind](request, tmp_path) as harness:
+        claim_of(harness.store)
+        parents = getattr(harness.store, "_connection", None)
+        harness.store._process = 0  # as after a fork
+        assert claim_of(harness.store).token == 2
+        if parents is not None:
+            parents.close()
+
+
+def test_mysql_has_no_timeout_for_transactions_that_idle():
+    said = []
+
+    class Database:
+        class dialect:  # noqa: N801
+            is_mariadb = False
+
+        def execute(self, statement, values):
+            said.append(str(statement))
+
+    dialect = sql_dialects.of("mysql")
+    dialect.fence(Database())
+    dialect.restore(Database(), "nonce")
+    assert "innodb_lock_wait_timeout" in said[0]
+    assert "idle_write_transaction_timeout" not in "".join(said)
+    assert not dialect.is_exclusive
 
 
 # ---------------------------------------------------------------- Redis

@@ -109,7 +109,7 @@ def watches(fact: Lifecycle) -> str:
             return cursor
         case lifecycle.StandingBy() | lifecycle.Claimed(token=int()):
             return fact.durable_name
-        case lifecycle.Paused() | lifecycle.Resumed():
+        case lifecycle.Paused() | lifecycle.Resumed() | lifecycle.Unplaced():
             return fact.durable_name
         case lifecycle.Gap() | lifecycle.Closed():
             return fact.reason

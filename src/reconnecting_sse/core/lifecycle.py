@@ -207,6 +207,26 @@ class Resumed(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unplaced(_Fact):
+    """An event in a transaction has no position of its own: said of the first one.
+
+    It comes again with the event whose position it shares, and so do its effects.
+
+    Attributes:
+        durable_name: The name.
+        position: The one that it shares.
+    """
+
+    name: ClassVar[str] = "store.unplaced"
+    durable_name: str
+    position: str
+
+    @property
+    def level(self) -> str:
+        return "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(_Fact):
     """The subscription is over.
 
@@ -231,6 +251,7 @@ Lifecycle: TypeAlias = (
     | Claimed
     | Paused
     | Resumed
+    | Unplaced
     | Closed
 )
 """Any of the facts; there are no others, so that a ``match`` can be exhaustive."""

@@ -15,6 +15,7 @@ from reconnecting_sse.core.lifecycle import (
     Recovered,
     Resumed,
     StandingBy,
+    Unplaced,
     Waiting,
 )
 
@@ -125,6 +126,9 @@ class Notices:
 
     def resumed(self, name: str) -> None:
         self._add(Resumed(url=self._url, durable_name=name))
+
+    def unplaced(self, name: str, position: str) -> None:
+        self._add(Unplaced(url=self._url, durable_name=name, position=position))
 
     def closed(self, reason: str, error: str | None, unfinished_bytes: int) -> None:
         self._add(

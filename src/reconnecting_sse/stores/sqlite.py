@@ -278,8 +278,7 @@ class SqliteStore:
             self._lock, self._process = threading.Lock(), os.getpid()
 
     def _opened(self) -> tuple[sqlite3.Connection, int]:
-        if self._connection is None or not _is_open(self._connection):
-            self._close()
+        if self._connection is None:
             self._connection = self._connected()
         if self._gate is None:
             beside = f"{self._path}-lock"
@@ -344,13 +343,6 @@ class SqliteStore:
             is_hopeless = is_hopeless or isinstance(error, (OSError, sqlite3.Warning))
             kind = StoreRefused if is_hopeless else StoreUnavailable
             raise kind(f"{self._path}: {error}") from error
-
-
-def _is_open(connection: sqlite3.Connection) -> bool:
-    try:
-        return connection.total_changes >= 0
-    except sqlite3.ProgrammingError:
-        return False
 
 
 def _record(db: sqlite3.Connection, claim: Claim, mark: Mark) -> bool:

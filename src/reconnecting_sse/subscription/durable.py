@@ -92,6 +92,7 @@ class DurableSubscription(Subscription):
         self._custody: SyncCustody | AsyncCustody = kind(holding, signal)
         self._holding = holding
         self._asker: ref[Asker] | None = None
+        self._has_told_of_sharing = False
         super().__init__(session, effects, signal, checks)
         holding.watcher = ref(self)
         # Nobody iterates any more: the name is not held for ever.
@@ -201,9 +202,22 @@ class DurableSubscription(Subscription):
     def transaction(self) -> SyncTransaction | AsyncTransaction:
         """The effects of what is in hand and its position: all of it, or nothing."""
         holding, custody = self._holding, self._custody
+        if not self._has_told_of_sharing:
+            self._tell_of_sharing()
         if isinstance(custody, SyncCustody):
             return SyncTransaction(holding, custody)
         return AsyncTransaction(holding, custody)
+
+    def _tell_of_sharing(self) -> None:
+        """Say once that an event in a transaction has no position of its own."""
+        ledger = self._holding.ledger
+        if ledger is None or not ledger.in_hand:
+            return
+        position = self.session.position
+        if position == ledger.watermark().position:
+            self._has_told_of_sharing = True
+            self.session.notices.unplaced(self._holding.durability.name, position)
+            tell(self.session, self.effects)
 
     # ------------------------------------------------------------------ farewell
 
