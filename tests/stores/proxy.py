@@ -21,7 +21,7 @@ class Proxy:
         self._word, self._passes = None, True
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._sockets, self._threads = [], []
+        self._sockets, self._threads, self._swallowing = [], [], set()
         self._begin(self._accept)
 
     def __enter__(self):
@@ -58,26 +58,21 @@ class Proxy:
         with suppress(OSError):
             while data := client.recv(READ_SIZE):
                 if self._word is not None and self._word in data:
-                    self._cut(client, server, data)
-                    return
+                    self._word = None
+                    if not self._passes:
+                        break
+                    self._swallowing.add(client)
                 server.sendall(data)
-        _shut(server)
-
-    def _cut(self, client, server, data):
-        word, self._word = self._word, None
-        assert word in data
-        _shut(client)  # before the server can answer
-        if self._passes:
-            server.sendall(data)
-        with suppress(OSError):  # its end, so that nothing is under way any more
-            server.shutdown(socket.SHUT_WR)
+        for each in (client, server):
+            _shut(each)
 
     def _pass_answers(self, client, server):
         with suppress(OSError):
-            while data := server.recv(READ_SIZE):
-                with suppress(OSError):
-                    client.sendall(data)
-        _shut(client)
+            # An answer that is swallowed says that the server is done.
+            while (data := server.recv(READ_SIZE)) and client not in self._swallowing:
+                client.sendall(data)
+        for each in (client, server):
+            _shut(each)
 
 
 def _shut(each):

@@ -21,6 +21,7 @@ from reconnecting_sse.stores import (
     SqliteStore,
     SqlStore,
     open_store,
+    sql,
     sql_dialects,
     sql_schema,
     sql_transaction,
