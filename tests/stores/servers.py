@@ -145,7 +145,8 @@ def mariadb():
             f"GRANT ALL ON {USER}.* TO {USER}@'127.0.0.1';\n".replace(";", ";\n")
         )
         begin.chmod(0o644)
-        plain = ["--no-defaults", f"--datadir={data}"]
+        # It removes what looks like its own in a temporary folder that others share.
+        plain = ["--no-defaults", f"--datadir={data}", f"--tmpdir={folder}"]
         _call([*_as("mysql"), install, *plain, "--skip-test-db"], cwd=folder)
         command = [*_as("mysql"), server, *plain, f"--port={port.number}"]
         command += ["--bind-address=127.0.0.1", f"--socket={folder}/socket"]
