@@ -443,3 +443,63 @@ def test_batches_are_iterated_as_everything_is():
                 return [len(events) async for events in source.abatches()]
 
         assert sum(asyncio.run(main())) == 3
+
+
+def test_an_interruption_while_paused_loses_nothing(play, monkeypatch):
+    store = Watched()
+    with feed(retry=10) as server:
+        player = play(server.url, store, commits=FEW).iterate()
+        player.ids(1)
+        failing = Failing(store, "commit")
+        player.ids(2)
+        custody = type(player.source._subscription._custody)
+        make_room = custody.make_room
+
+        def interrupt(self):
+            if self.holding.trouble is not None and "store.paused" in player.log.names:
+                monkeypatch.setattr(custody, "make_room", make_room)
+                raise KeyboardInterrupt
+            return make_room(self)
+
+        monkeypatch.setattr(custody, "make_room", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            player.next()
+        assert player.source.state is State.CONNECTING
+        failing.stop()
+        assert player.ids(3) == ["4", "5", "6"]
+
+
+def test_close_ends_what_an_interruption_had_left(play, monkeypatch):
+    store = Watched()
+    with feed(retry=10) as server:
+        player = play(server.url, store, commits=FEW).iterate()
+        player.ids(1)
+        failing = Failing(store, "commit")
+        player.ids(2)
+        interrupted(player, monkeypatch, "make_room")
+        with pytest.raises(KeyboardInterrupt):
+            player.next()
+        failing.stop()
+        assert player.ids(1) == ["4"]
+        player.source.close()
+        assert player.next_or_none() is None
+
+
+def test_batches_may_begin_to_wait_on_an_open_connection(play):
+    with feed(40, pause=0.001) as server, play(server.url, Watched()).block() as player:
+        player.take(1)
+        player.batches(max_events=40, max_seconds=10)
+        found = [
+            event.id for events in (player.next(), player.next()) for event in events
+        ]
+    assert found == [str(n) for n in range(1, len(found) + 1)]
+    assert len(found) > 20
+
+
+def test_a_lingering_body_lingers_no_longer_than_it_may():
+    class Slow(AsyncPieces):
+        async def wait(self, seconds):
+            return False
+
+    lingers = AsyncLingeringBody(Slow(b"x", b"y"), Lingering(9, 0.01))
+    assert asyncio.run(lingers.read()) == b"x"

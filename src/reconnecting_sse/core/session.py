@@ -338,8 +338,6 @@ class StreamSession:
 
     def renewed(self, cause: str, now: float) -> None:
         """The connection was given up for another one, which is due at once."""
-        if self.state is State.STANDBY:
-            return  # there is no connection to be given up
         if self.state is State.OPEN:
             self._reconnection.rate(now, self.position, self.retry_ms)
             self.counters.reconnected(cause)

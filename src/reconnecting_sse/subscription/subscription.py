@@ -88,9 +88,8 @@ class Subscription:
             self.queue.discard()
         return True
 
-    def admits(self, _asker: Asker) -> bool:
-        """Whether the next event may be handed over."""
-        return True
+    admits: Callable[[Asker], bool]
+    """Whether the next event may be handed over; asked where there is a store."""
 
     def handing(self, event: ServerSentEvent) -> None:
         """One is."""

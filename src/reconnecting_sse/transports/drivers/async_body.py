@@ -52,10 +52,9 @@ class AsyncBody(AsyncLiveBody):
         return content
 
     async def wait(self, seconds: float) -> bool:
-        if not self._first:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, seconds)):
-                    self._first = await self.read()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                self._first = await self.read()
         return bool(self._first or self._has_ended)
 
     def _broken(self, error: Exception) -> httpxr.TransportError:
