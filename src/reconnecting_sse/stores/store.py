@@ -44,17 +44,22 @@ class Store(Protocol):
     def commit(self, marks: Sequence[tuple[Claim, Mark]]) -> Any:
         """Record positions: the claims that are lost, which recorded nothing.
 
-        A mark whose ``seq`` is not above the last one does nothing, and is not lost.
+        A mark whose ``seq`` is not above the last one does nothing, and is not lost;
+        one without a position does what is beside it. What moves the position sets
+        ``starts`` to 1 and takes nothing in hand, before what is beside it.
         """
 
     def release(self, claim: Claim) -> Any:
-        """Leave the name to whoever claims it next; nothing if it is lost already."""
+        """Leave the name to whoever claims it next; nothing if it is lost already.
+
+        ``starts`` is then 0.
+        """
 
     def begin(self, claim: Claim) -> Any:
         """Begin a transaction: an object with the caller's ``connection``."""
 
     def end(self, transaction: Any, mark: Mark) -> Any:
-        """Record the position as the last statement, and commit.
+        """Record the mark as the last statements, and commit.
 
         Raises:
             ClaimLost: The claim is, or the ``seq`` is old: all is rolled back.
@@ -75,13 +80,36 @@ class Store(Protocol):
             ClaimLost: Somebody else has taken over.
         """
 
+    def recall(self, claim: Claim) -> Any:
+        """What the last life has left beside the position: ``Recalled``."""
+
+    def replays(self, claims: Sequence[Claim]) -> Any:
+        """The dead letters of these names that are to be handed over once more."""
+
+    def letters(self, name: str | None = None) -> Any:
+        """Dead letters, as a list of ``DeadLetter``, oldest first; by name or all."""
+
+    def replay(self, name: str, keys: Sequence[str]) -> Any:
+        """Have these dead letters handed over once more; how many there were."""
+
+    def drop(self, name: str, keys: Sequence[str]) -> Any:
+        """Delete these dead letters; how many there were."""
+
+    def beat(self, fleet: str, member: str, lease: float | None) -> Any:
+        """Be a member of a fleet for so many seconds from now; None: be none.
+
+        All members whose time has not run out, by the store's clock, sorted. Whoever's
+        has is deleted.
+        """
+
     def places(self) -> Any:
         """All names, as a list of ``Place``, by name."""
 
     def put(self, name: str, position: str | None) -> Any:
         """Set a name's position, or forget it; whoever held a claim has lost it.
 
-        The row stays, and its token grows.
+        The row stays, and its token grows; what is beside a position is forgotten, but
+        the dead letters are not.
         """
 
     def close(self) -> Any:
