@@ -471,3 +471,8 @@ class ReconnectingEventSource:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {redacted(self._url)} {self.state}>"
+
+
+def subscription_of(source: ReconnectingEventSource) -> Subscription:
+    """What a worker works on; nobody else needs more than the source itself."""
+    return source._subscription  # noqa: SLF001  (the package's own)

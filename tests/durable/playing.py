@@ -96,7 +96,7 @@ class SyncPlayer:
         if self.source is None:
             return
         self.source.close()
-        custody = getattr(self.source._subscription, "_custody", None)
+        custody = getattr(self.source._subscription, "custody", None)
         if custody is not None and custody._keeper is not None:
             custody.holding.end(RuntimeError("the test is over"))
             custody.leave()

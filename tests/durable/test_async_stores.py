@@ -164,7 +164,7 @@ def test_a_keeper_whose_loop_is_closed_can_be_woken():
             return (await anext(aiter(source))).id
 
         assert asyncio.run(take()) == "1"
-        source._subscription._custody.wake()
+        source._subscription.custody.wake()
         source.close()
         asyncio.run(source.aclose())
     assert store.calls[-1] == "release"

@@ -43,7 +43,7 @@ def paused(player):
 
 def interrupted(player, monkeypatch, name):
     """The next call of that kind raises KeyboardInterrupt, once it has begun."""
-    custody = player.source._subscription._custody
+    custody = player.source._subscription.custody
     kind, real = type(custody), getattr(type(custody), name)
 
     def interrupt(self):
@@ -313,7 +313,7 @@ def test_who_is_forgotten_hears_of_nothing_any_more(play):
     with feed() as server:
         player = play(server.url, store).iterate()
         player.take(3)
-        holding = player.source._subscription._holding
+        holding = player.source._subscription.holding
         player.source = player.iterator = None
         gc.collect()
         holding.look()
@@ -452,7 +452,7 @@ def test_an_interruption_while_paused_loses_nothing(play, monkeypatch):
         player.ids(1)
         failing = Failing(store, "commit")
         player.ids(2)
-        custody = type(player.source._subscription._custody)
+        custody = type(player.source._subscription.custody)
         make_room = custody.make_room
 
         def interrupt(self):

@@ -152,7 +152,7 @@ def test_a_begin_is_waited_for(play, store, path):
         event = player.next()
 
         def mend():
-            holding = player.source._subscription._holding
+            holding = player.source._subscription.holding
             while holding.trouble is None:
                 pass
             failing.stop()
@@ -271,7 +271,7 @@ def test_waiting_for_a_commit_survives_one_interruption(play, store, path, monke
     with feed() as server:
         player = play(server.url, store).iterate()
         event = player.next()
-        custody = player.source._subscription._custody
+        custody = player.source._subscription.custody
         finish = type(custody).finish
         calls = []
 
@@ -294,7 +294,7 @@ def test_an_interrupted_begin_leaves_nothing_open(play, store, path, monkeypatch
     with feed() as server:
         player = play(server.url, store).iterate()
         event = player.next()
-        custody = player.source._subscription._custody
+        custody = player.source._subscription.custody
         run = type(custody).run
 
         def interrupted(self, errand):

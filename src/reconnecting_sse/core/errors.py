@@ -204,6 +204,14 @@ class Uncommitted(StreamError):
     """As many events as are allowed were handed over and wait for ``commit()``."""
 
 
+class EventNotHandled(StreamError):
+    """A handler failed for good, and dead letters are not wanted: the worker stops."""
+
+
+class DrainTimeout(StreamError):
+    """A worker was to stop, and a handler did not end in time: the claim is kept."""
+
+
 class StoreError(StreamError):
     """What goes wrong with a store of positions."""
 

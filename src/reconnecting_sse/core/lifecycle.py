@@ -18,7 +18,7 @@ ID_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fact:
+class Fact:
     """One fact; its fields are the log event's keywords."""
 
     name: ClassVar[str]
@@ -57,7 +57,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connecting(_Fact):
+class Connecting(Fact):
     """An attempt begins."""
 
     name: ClassVar[str] = "stream.connecting"
@@ -70,7 +70,7 @@ class Connecting(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(_Fact):
+class Opened(Fact):
     """The server answered with an event stream."""
 
     name: ClassVar[str] = "stream.open"
@@ -78,7 +78,7 @@ class Opened(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped(_Fact):
+class Dropped(Fact):
     """A connection, or the attempt to make one, came to an end; another follows.
 
     Attributes:
@@ -100,7 +100,7 @@ class Dropped(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting(_Fact):
+class Waiting(Fact):
     """The next attempt is ``delay`` seconds away."""
 
     name: ClassVar[str] = "stream.waiting"
@@ -110,7 +110,7 @@ class Waiting(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered(_Fact):
+class Recovered(Fact):
     """The stream is open again, ``downtime`` seconds after it was lost."""
 
     name: ClassVar[str] = "stream.recovered"
@@ -120,7 +120,7 @@ class Recovered(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap(_Fact):
+class Gap(Fact):
     """Events may have been missed between what was asked for and what came.
 
     Attributes:
@@ -140,7 +140,7 @@ class Gap(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingBy(_Fact):
+class StandingBy(Fact):
     """Somebody else's lease on the durable name runs: nothing is requested meanwhile.
 
     Attributes:
@@ -154,7 +154,7 @@ class StandingBy(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed(_Fact):
+class Claimed(Fact):
     """The durable name is claimed: it goes on from the committed position.
 
     Attributes:
@@ -179,7 +179,7 @@ class Claimed(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paused(_Fact):
+class Paused(Fact):
     """No event is handed over until the store can be reached again.
 
     Attributes:
@@ -199,7 +199,7 @@ class Paused(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed(_Fact):
+class Resumed(Fact):
     """The store is there again, the claim stands, and events are handed over."""
 
     name: ClassVar[str] = "store.resumed"
@@ -207,7 +207,7 @@ class Resumed(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unplaced(_Fact):
+class Unplaced(Fact):
     """An event in a transaction has no position of its own: said of the first one.
 
     It comes again with the event whose position it shares, and so do its effects.
@@ -227,7 +227,7 @@ class Unplaced(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(_Fact):
+class Closed(Fact):
     """The subscription is over.
 
     Attributes:

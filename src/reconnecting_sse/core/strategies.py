@@ -33,36 +33,26 @@ FIRST_OPEN_ATTEMPTS = 10
 """Attempts before the first open, after which the default ``stop`` gives up."""
 
 
-class ReconnectState(RetryCallState):
-    """What ``wait``, ``stop`` and ``retry`` are told of an attempt that ended.
+class EndState(RetryCallState):
+    """A tenacity ``RetryCallState`` of an error, made without a look at a clock.
 
-    A tenacity ``RetryCallState`` whose ``outcome`` is the error (a clean end is
-    ``StreamEnded``), whose ``attempt_number`` counts the consecutive ends without
-    progress and whose ``start_time`` is the moment progress ended.
-
-    Attributes:
-        reconnection_time: Seconds: the server's ``retry`` within ``retry_bounds``, or
-            ``initial_delay`` while it has sent none.
-        is_server_directed: Whether the server has sent a ``retry``.
-        retry_after: Seconds that this outcome's ``Retry-After`` asks for, or None.
-        was_open: Whether a stream was ever open on this source.
-        malformed_answers: How many answers running were no HTTP, this one included.
+    Args:
+        error: What an attempt ended with.
+        attempt_number: How many there were.
+        start_time: When the first began.
+        now: When this one ended.
+        idle_for: Seconds waited between them so far.
     """
 
     # tenacity's own constructor reads the clock: every attribute is set here instead.
     def __init__(
         self,
-        error: StreamError,
+        error: BaseException,
         *,
         attempt_number: int,
-        start_time: float,
-        now: float,
-        idle_for: float,
-        reconnection_time: float,
-        is_server_directed: bool = False,
-        retry_after: float | None = None,
-        was_open: bool = False,
-        malformed_answers: int = 0,
+        start_time: float = 0.0,
+        now: float = 0.0,
+        idle_for: float = 0.0,
     ) -> None:
         outcome = Future(attempt_number)
         outcome.set_exception(error)
@@ -78,6 +68,45 @@ class ReconnectState(RetryCallState):
             idle_for=idle_for,
             next_action=None,
             upcoming_sleep=0.0,
+        )
+
+
+class ReconnectState(EndState):
+    """What ``wait``, ``stop`` and ``retry`` are told of an attempt that ended.
+
+    A tenacity ``RetryCallState`` whose ``outcome`` is the error (a clean end is
+    ``StreamEnded``), whose ``attempt_number`` counts the consecutive ends without
+    progress and whose ``start_time`` is the moment progress ended.
+
+    Attributes:
+        reconnection_time: Seconds: the server's ``retry`` within ``retry_bounds``, or
+            ``initial_delay`` while it has sent none.
+        is_server_directed: Whether the server has sent a ``retry``.
+        retry_after: Seconds that this outcome's ``Retry-After`` asks for, or None.
+        was_open: Whether a stream was ever open on this source.
+        malformed_answers: How many answers running were no HTTP, this one included.
+    """
+
+    def __init__(
+        self,
+        error: StreamError,
+        *,
+        attempt_number: int,
+        start_time: float,
+        now: float,
+        idle_for: float,
+        reconnection_time: float,
+        is_server_directed: bool = False,
+        retry_after: float | None = None,
+        was_open: bool = False,
+        malformed_answers: int = 0,
+    ) -> None:
+        super().__init__(
+            error,
+            attempt_number=attempt_number,
+            start_time=start_time,
+            now=now,
+            idle_for=idle_for,
         )
         self.error = error
         self.reconnection_time = reconnection_time

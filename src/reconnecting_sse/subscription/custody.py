@@ -91,6 +91,11 @@ class Custody:
         self.holding.is_leaving = True
         self.wake()
 
+    def forsake(self) -> None:
+        """Have nobody serve the holding: it is not renewed, nor released."""
+        if self._keeper is not None:
+            self._keeper.dismiss(self.holding)
+
     def _leave_here(self) -> None:
         """The same, with another keeper if the one that served has ended."""
         if self._keeper is not None and not self._keeper.is_alive:

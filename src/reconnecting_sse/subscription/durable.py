@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import finalize, ref
 
-from reconnecting_sse.core.ledger import EventLedger, SliceLedger
+from reconnecting_sse.core.ledger import SliceLedger
 from reconnecting_sse.core.loop import Fail, Stop, durable, tell
 from reconnecting_sse.subscription.custody import AsyncCustody, SyncCustody
 from reconnecting_sse.subscription.effects import AsyncEffects
@@ -76,7 +76,12 @@ class DurablePump(Pump):
 
 
 class DurableSubscription(Subscription):
-    """A subscription with a holding."""
+    """A subscription with a holding.
+
+    Attributes:
+        holding: What it holds of its durable name.
+        custody: Its reader's side of that.
+    """
 
     is_durable = True
 
@@ -89,17 +94,17 @@ class DurableSubscription(Subscription):
         holding: Holding,
     ) -> None:
         kind = AsyncCustody if isinstance(effects, AsyncEffects) else SyncCustody
-        self._custody: SyncCustody | AsyncCustody = kind(holding, signal)
-        self._holding = holding
+        self.custody: SyncCustody | AsyncCustody = kind(holding, signal)
+        self.holding: Holding = holding
         self._asker: ref[Asker] | None = None
         self._has_told_of_sharing = False
         super().__init__(session, effects, signal, checks)
         holding.watcher = ref(self)
         # Nobody iterates any more: the name is not held for ever.
-        finalize(self, self._custody.leave).atexit = False
+        finalize(self, self.custody.leave).atexit = False
 
     def _new_pump(self) -> Pump:
-        return DurablePump(self.session, self.effects, self.orders, self._custody)
+        return DurablePump(self.session, self.effects, self.orders, self.custody)
 
     # ------------------------------------------------------------------ from the keeper
 
@@ -119,47 +124,47 @@ class DurableSubscription(Subscription):
 
     def admits(self, asker: Asker) -> bool:
         """Whether the next event may be handed over; if not it waits for the loop."""
-        if self._holding.ledger is None:
+        if self.holding.ledger is None:
             return False  # nothing can have been handed out before the claim
         if self._asker is not None and self._asker() is asker:
             self.asked_again()
         else:
             self._change_to(asker)
-        if self._custody.may_hand_over():
+        if self.custody.may_hand_over():
             return True
         self._put_aside()
         return False
 
     @property
     def is_always_checked(self) -> bool:
-        kept = self._holding.durability
-        is_free = kept.has_own_ids and kept.commits.mode == "auto" and not kept.lease
+        kept = self.holding.durability
+        is_free = kept.has_own_ids and self.holding.is_auto and not kept.lease
         return super().is_always_checked or not is_free
 
     def asked_again(self) -> None:
         """What was in hand is done; unless one was taken and never handed over."""
         if self.queue.in_hand is None:
-            self._holding.asked_again()
+            self.holding.asked_again()
 
     def _change_to(self, asker: Asker) -> None:
         """Another iterator goes on: he is handed again what the last had in hand."""
         self.look()  # the last, if he is asked again
         self._asker = ref(asker)
-        ledger = self._holding.ledger
+        ledger = self.holding.ledger
         if isinstance(ledger, SliceLedger):
             ledger.is_batched = asker.is_batched
             self.queue.in_hand = None  # the ledger knows of it
         if ledger is not None and not self.orders.is_over:
-            with self._holding.lock:
+            with self.holding.lock:
                 self.queue.pending = ledger.hand_out(ledger.put_back())
 
     def _put_aside(self) -> None:
         """Leave it to the loop, which waits, and hands it out again."""
-        queue, ledger = self.queue, self._holding.ledger
+        queue, ledger = self.queue, self.holding.ledger
         assert ledger is not None
-        with self._holding.lock:
+        with self.holding.lock:
             events = ledger.put_back()
-        if isinstance(ledger, EventLedger) and queue.in_hand is not None:
+        if not isinstance(ledger, SliceLedger) and queue.in_hand is not None:
             events.insert(0, queue.in_hand)
         queue.in_hand, queue.pending = None, iter(())
         self.session.undelivered.extendleft(reversed(events))
@@ -167,20 +172,20 @@ class DurableSubscription(Subscription):
 
     def handing(self, event: ServerSentEvent) -> None:
         """An event is handed over."""
-        ledger = self._holding.ledger
-        if isinstance(ledger, EventLedger):
-            with self._holding.lock:
+        ledger = self.holding.ledger
+        if ledger is not None and not isinstance(ledger, SliceLedger):
+            with self.holding.lock:
                 ledger.hand(event, self.session.position)
 
     def hand_out(self, events: list[ServerSentEvent]) -> Iterator[ServerSentEvent]:
         """The next events, as the iterator to be handed over by."""
-        ledger = self._holding.ledger
+        ledger = self.holding.ledger
         assert ledger is not None
         return ledger.hand_out(events)
 
     def taken(self, step: Step | None) -> BaseException | bool:
         """As every subscription's; what has ended the holding ends each loop."""
-        error = self._holding.error
+        error = self.holding.error
         if not isinstance(step, (list, Fail)) and error is not None:
             return error
         taken = super().taken(step)
@@ -190,18 +195,18 @@ class DurableSubscription(Subscription):
 
     def check_batches(self) -> None:
         """Refuse batches where nobody could say what of them is done."""
-        if self._holding.durability.commits.mode == "manual":
+        if self.holding.durability.commits.mode == "manual":
             raise ValueError(
                 'a batch is done as one: with mode="manual" use iter_sse()'
             )
 
     def commit(self, event: ServerSentEvent) -> None:
         """An event is done, as the caller says."""
-        self._holding.commit(event)
+        self.holding.commit(event)
 
     def transaction(self) -> SyncTransaction | AsyncTransaction:
         """The effects of what is in hand and its position: all of it, or nothing."""
-        holding, custody = self._holding, self._custody
+        holding, custody = self.holding, self.custody
         if not self._has_told_of_sharing:
             self._tell_of_sharing()
         if isinstance(custody, SyncCustody):
@@ -210,21 +215,23 @@ class DurableSubscription(Subscription):
 
     def _tell_of_sharing(self) -> None:
         """Say once that an event in a transaction has no position of its own."""
-        ledger = self._holding.ledger
+        ledger = self.holding.ledger
         if ledger is None or not ledger.in_hand:
             return
         position = self.session.position
         if position == ledger.watermark().position:
             self._has_told_of_sharing = True
-            self.session.notices.unplaced(self._holding.durability.name, position)
+            self.session.notices.unplaced(self.holding.durability.name, position)
             tell(self.session, self.effects)
 
     # ------------------------------------------------------------------ farewell
 
     def farewell(self, taken: BaseException | bool) -> BaseException | bool:
         """It is over: have what is done committed, and the name released."""
-        custody = self._custody
+        custody = self.custody
         assert isinstance(custody, SyncCustody)
+        if self.holding.is_kept:
+            return self._left(taken=taken)
         if self.orders.stop == Stop("closed"):
             custody.leave()
             return taken
@@ -234,8 +241,10 @@ class DurableSubscription(Subscription):
 
     async def afarewell(self, taken: BaseException | bool) -> BaseException | bool:
         """The same, on the async face."""
-        custody = self._custody
+        custody = self.custody
         assert isinstance(custody, AsyncCustody)
+        if self.holding.is_kept:
+            return self._left(taken=taken)
         if self.orders.stop == Stop("closed"):
             custody.leave()
             return taken
@@ -250,14 +259,14 @@ class DurableSubscription(Subscription):
             yield
         except BaseException:
             if isinstance(taken, BaseException):
-                self._holding.error = self._holding.error or taken
+                self.holding.error = self.holding.error or taken
             raise
 
     def _left(self, *, taken: BaseException | bool) -> BaseException | bool:
         """What the caller hears; in the log, if the store did not take everything."""
-        holding = self._holding
+        holding = self.holding
         if holding.trouble is not None and not holding.is_over:
-            uncommitted = self._custody.uncommitted()
+            uncommitted = self.custody.uncommitted()
             self.session.notices.paused(
                 holding.durability.name, holding.trouble, uncommitted
             )
@@ -272,14 +281,18 @@ class DurableSubscription(Subscription):
 
     def part(self, *, is_clean: bool) -> None:
         """Wait for the store, not for ever; raise what ended it, if nobody else did."""
-        assert isinstance(self._custody, SyncCustody)
-        self._custody.farewell()
+        assert isinstance(self.custody, SyncCustody)
+        if self.holding.is_kept:
+            return
+        self.custody.farewell()
         self._part(is_clean=is_clean)
 
     async def apart(self, *, is_clean: bool) -> None:
         """The same, on the async face."""
-        assert isinstance(self._custody, AsyncCustody)
-        await self._custody.farewell()
+        assert isinstance(self.custody, AsyncCustody)
+        if self.holding.is_kept:
+            return
+        await self.custody.farewell()
         self._part(is_clean=is_clean)
 
     def _part(self, *, is_clean: bool) -> None:

@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpxr
 
 from reconnecting_sse.core.callers import CallersError, ask
-from reconnecting_sse.core.errors import BODY_LIMIT
+from reconnecting_sse.core.errors import BODY_LIMIT, redacted
 from reconnecting_sse.core.loop import Raised
 from reconnecting_sse.exchange.bodies import async_body_of, body_of
 from reconnecting_sse.exchange.client import is_live
@@ -57,9 +57,13 @@ class _Effects(Generic[_Body]):
     """What the faces have in common: the calls that wait for nothing."""
 
     _wrapped: Callable[[_Body, Lingering], _Body]
+    # What facts are told under, whoever else has some to tell.
+    logger: Any
+    url: str
 
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
+        self.logger, self.url = attempts.logger, redacted(attempts.url)
         self._clock = clocks.CLOCK
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
@@ -72,6 +76,16 @@ class _Effects(Generic[_Body]):
     def sent(self) -> Sent | None:
         """What a server may have seen of this attempt; None before it began."""
         return None if self._exchange is None else self._exchange.sent
+
+    def listen(self, listener: Callable[[Lifecycle], object]) -> None:
+        """From now on, tell one more."""
+        tell = self.tell
+
+        def tell_both(fact: Lifecycle) -> None:
+            tell(fact)
+            ask(listener, fact)
+
+        self.tell = tell_both
 
     def linger(self, lingering: Lingering) -> None:
         """From now on, wait a little for more once something has come."""

@@ -1,4 +1,4 @@
-"""What a keeper is to do once: begin, end or abort a transaction."""
+"""What a keeper is to do once: for a transaction, or for a worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from reconnecting_sse.core.claims import Mark
+    from collections.abc import Callable
+
+    from reconnecting_sse.core.claims import Claim, Mark
 
 
 @dataclass(eq=False, slots=True)
@@ -14,16 +16,22 @@ class Errand:
     """One errand, and what came of it.
 
     Attributes:
-        transaction: The store's, for all but a beginning.
-        mark: What is to be committed, for an end.
+        transaction: The store's, for an end and an abort.
+        mark: What is to be committed, for an end and a record.
+        claim: The one that a transaction was begun with.
+        settle: Called once it is committed: what is done by it; else what is in hand.
+        bell: Called when something came of it, from any thread.
         outcome: What the store gave, or the error.
         is_done: Whether it did.
         is_dropped: Whether whoever wanted it has left.
     """
 
-    kind: Literal["begin", "end", "abort"]
+    kind: Literal["begin", "end", "abort", "record", "recall"]
     transaction: Any = None
     mark: Mark | None = None
+    claim: Claim | None = None
+    settle: Callable[[], object] | None = None
+    bell: Callable[[], object] = bool
     outcome: Any = None
     is_done: bool = False
     is_dropped: bool = False
@@ -31,3 +39,4 @@ class Errand:
     def came_to(self, outcome: Any) -> None:
         """Take what came of it."""
         self.outcome, self.is_done = outcome, True
+        self.bell()

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from reconnecting_sse.core.deliveries import WorkLedger
 from reconnecting_sse.core.errors import ClaimLost, Uncommitted
 from reconnecting_sse.core.ledger import EventLedger, SliceLedger
 from reconnecting_sse.core.loop import Raised
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from httpxr.sse import ServerSentEvent
 
-    from reconnecting_sse.core.claims import Claim, Held
+    from reconnecting_sse.core.claims import Claim, DeadLetter, Held, Mark
     from reconnecting_sse.core.commits import CommitPolicy
     from reconnecting_sse.core.errors import StoreUnavailable
     from reconnecting_sse.stores.store import Store
@@ -68,6 +69,9 @@ class Holding:
     Attributes:
         watcher: Whom to tell that it has ended, or is to look; weakly.
         ledger: What was handed over; there is one once the claim is made.
+        ledger_of: Makes a worker's; None where nobody works on it but the reader.
+        hear_replays: Called with dead letters that are to be handed over once more.
+        is_kept: Whether a worker has something in hand, and the name is not let go.
         claim: The claim, once it is made.
         held: The other's, while one stands by.
         trouble: What the store last failed with, while it fails.
@@ -82,7 +86,10 @@ class Holding:
 
     durability: Durability
     watcher: Callable[[], Watcher | None] = lambda: None
-    ledger: SliceLedger | EventLedger | None = None
+    ledger: SliceLedger | EventLedger | WorkLedger | None = None
+    ledger_of: Callable[[CommitPolicy, str], WorkLedger] | None = None
+    hear_replays: Callable[[list[DeadLetter]], object] | None = None
+    is_kept: bool = False
     claim: Claim | None = None
     held: Held | None = None
     trouble: StoreUnavailable | None = None
@@ -101,9 +108,16 @@ class Holding:
     def begin(self, position: str) -> None:
         """The claim is made, and this is where the subscription begins."""
         kept = self.durability
-        is_auto = kept.commits.mode == "auto"
-        kind = SliceLedger if is_auto and kept.has_own_ids else EventLedger
+        if self.ledger_of is not None:
+            self.ledger = self.ledger_of(kept.commits, position)
+            return
+        kind = SliceLedger if self.is_auto and kept.has_own_ids else EventLedger
         self.ledger = kind(kept.commits, position)
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether an event is done when the next one is asked for."""
+        return self.ledger_of is None and self.durability.commits.mode == "auto"
 
     @property
     def situation(self) -> Claim | Held | StoreUnavailable | Raised | None:
@@ -130,7 +144,8 @@ class Holding:
     def asked_again(self) -> None:
         """The next event is asked for: in auto mode, what is in hand is done."""
         ledger = self.ledger
-        if ledger is not None and self.durability.commits.mode == "auto":
+        if self.is_auto and ledger is not None:
+            assert not isinstance(ledger, WorkLedger)
             with self.lock:
                 ledger.settle()
 
@@ -145,6 +160,10 @@ class Holding:
             raise self.error
         if self.ledger is None:
             raise ValueError("nothing was handed over yet: there is nothing to commit")
+        if isinstance(self.ledger, WorkLedger):
+            raise TypeError(
+                "a worker commits what its handler has done: return from it"
+            )
         with self.lock:
             self.ledger.done(event)
 
@@ -172,6 +191,31 @@ class Holding:
             self.errands.append(Errand("abort", errand.outcome))
 
     # ------------------------------------------------------------------ the keeper's
+
+    def mark(self) -> Mark | None:
+        """What there is to commit."""
+        if self.ledger is None:
+            return None
+        with self.lock:
+            return self.ledger.mark()
+
+    def did_commit(self, mark: Mark, now: float) -> None:
+        """The store has that."""
+        assert self.ledger is not None
+        with self.lock:
+            self.ledger.did_commit(mark, now)
+
+    def did_end(self, errand: Errand, now: float) -> None:
+        """A transaction is committed, with what was done in it."""
+        ledger = self.ledger
+        assert ledger is not None
+        assert errand.mark is not None
+        with self.lock:
+            if errand.settle is not None:
+                errand.settle()
+            elif not isinstance(ledger, WorkLedger):
+                ledger.settle()
+            ledger.did_commit(errand.mark, now)
 
     def ran(self, errand: Errand, outcome: Any) -> None:
         """An errand came to that."""

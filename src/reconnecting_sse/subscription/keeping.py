@@ -11,14 +11,15 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from tenacity import Future, RetryCallState
 from tenacity.wait import wait_random_exponential
 
 from reconnecting_sse.core.claims import Claim, Held
 from reconnecting_sse.core.errors import ClaimLost, StoreUnavailable
+from reconnecting_sse.core.strategies import EndState
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.claims import Mark
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 STANDBY_SECONDS = 0.5
 """How often a name that is held is asked for: a release hands over within a second."""
+
+REPLAY_SECONDS = 2.0
+"""How often is looked for dead letters that are to be replayed."""
 
 FAILING_SECONDS = 1.0
 """How often, at the least, a store that fails is tried."""
@@ -56,6 +60,7 @@ class _Duty:
     claim_at: float = 0.0
     renew_at: float = 0.0
     commit_at: float = 0.0
+    replay_at: float = inf
 
 
 class Keeping:
@@ -98,6 +103,7 @@ class Keeping:
             yield from self._claim(duty)
         yield from self._renew()
         yield from self._commit()
+        yield from self._hear_replays()
         for duty in list(self.duties):
             yield from self._release(duty.holding)
         self._give_up_late()
@@ -119,9 +125,10 @@ class Keeping:
             return self._clock.now() + _LONG
         if holding.claim is None:
             return duty.claim_at
-        if holding.durability.lease is None:
-            return duty.commit_at
-        return min(duty.commit_at, duty.renew_at)
+        due_at = min(duty.commit_at, duty.replay_at)
+        return (
+            due_at if holding.durability.lease is None else min(due_at, duty.renew_at)
+        )
 
     # ------------------------------------------------------------------ one call
 
@@ -176,6 +183,7 @@ class Keeping:
         )
         if isinstance(outcome, Claim):
             self._began(duty, sent_at)
+            duty.replay_at = inf if holding.hear_replays is None else now
             holding.held, holding.claim = None, outcome
         elif isinstance(outcome, Held):
             duty.claim_at = now + max(0.0, min(outcome.seconds, STANDBY_SECONDS))
@@ -235,7 +243,7 @@ class Keeping:
             (duty, duty.holding.claim, mark)
             for duty in self._held()
             if duty.commit_at <= now or _is_urgent(duty.holding)
-            if (mark := _mark_of(duty.holding)) is not None
+            if (mark := duty.holding.mark()) is not None
         ]
         for duty in self._held():
             if duty.commit_at <= now:
@@ -248,38 +256,89 @@ class Keeping:
         outcome = yield from self._ask(partial(self._store.commit, pairs))
         committed = dict(zip(duties, marks, strict=True))
         for duty in _standing(duties, claims, outcome):
-            _ledger_of(duty.holding).did_commit(committed[duty], self._clock.now())
+            duty.holding.did_commit(committed[duty], self._clock.now())
             duty.holding.ring()
+
+    # ------------------------------------------------------------------ a worker's
+
+    def _hear_replays(self) -> Steps:
+        """Pass on the dead letters that are to be handed over once more: one call."""
+        now = self._clock.now()
+        due = [duty for duty in self._held() if duty.replay_at <= now]
+        if not due:
+            return
+        for duty in due:
+            duty.replay_at = now + REPLAY_SECONDS
+        claims = [_claim_of(duty.holding) for duty in due]
+        outcome = yield from self._ask(partial(self._store.replays, claims))
+        if isinstance(outcome, BaseException):
+            for duty in due:
+                _fail(duty.holding, outcome)
+            return
+        for duty in due:
+            name = duty.holding.durability.name
+            letters = [letter for letter in outcome if letter.name == name]
+            assert duty.holding.hear_replays is not None
+            if letters:
+                duty.holding.hear_replays(letters)
 
     # ------------------------------------------------------------------ transactions
 
     def _run_errands(self, holding: Holding) -> Steps:
-        while holding.errands and self._may_run(holding.errands[0]):
-            errand = holding.errands[0]
+        # What waits to begin a transaction must not keep another from its end.
+        while errand := next(filter(self._may_run, list(holding.errands)), None):
             outcome = yield from getattr(self, f"_{errand.kind}")(holding, errand)
-            if outcome is None and errand.kind == "begin":
+            if isinstance(outcome, _Later):
                 return  # tried again in the next turn
-            holding.errands.popleft()
+            holding.errands.remove(errand)
             holding.ran(errand, outcome)
 
     def _may_run(self, errand: Errand) -> bool:
-        if errand.kind != "begin":
+        if errand.kind in ("end", "abort"):
             return True
         return self._open is None and self._clock.now() >= self._retry_at
 
     def _begin(
         self, holding: Holding, errand: Errand
     ) -> Generator[Call | Rest, Any, Any]:
-        if errand.is_dropped or holding.error is not None:
-            return holding.error or "nobody wants it"
-        outcome = yield from self._ask(partial(self._store.begin, _claim_of(holding)))
-        if isinstance(outcome, StoreUnavailable):
-            return None
-        if isinstance(outcome, BaseException):
-            _fail(holding, outcome)
-        elif self._store.is_exclusive:
+        outcome = yield from self._once(holding, errand, self._store.begin)
+        if self._store.is_exclusive and not _is_failure(outcome):
             self._open = holding
         return outcome
+
+    def _once(
+        self, holding: Holding, errand: Errand, call: Callable[[Claim], Any]
+    ) -> Generator[Call | Rest, Any, Any]:
+        """A call for a claim; ``_Later`` while the store is failing."""
+        if errand.is_dropped or holding.error is not None:
+            return holding.error or StoreUnavailable("nobody wants it")
+        errand.claim = _claim_of(holding)
+        outcome = yield from self._ask(partial(call, errand.claim))
+        if isinstance(outcome, StoreUnavailable):
+            return _Later()
+        _fail(holding, outcome)
+        return outcome
+
+    def _recall(
+        self, holding: Holding, errand: Errand
+    ) -> Generator[Call | Rest, Any, Any]:
+        return (yield from self._once(holding, errand, self._store.recall))
+
+    def _record(
+        self, holding: Holding, errand: Errand
+    ) -> Generator[Call | Rest, Any, Any]:
+        mark = errand.mark
+        assert mark is not None
+        outcome = yield from self._once(
+            holding, errand, lambda claim: self._store.commit([(claim, mark)])
+        )
+        if _is_failure(outcome):
+            return outcome
+        if outcome:
+            holding.lose()
+            return holding.error
+        holding.did_end(errand, self._clock.now())
+        return None
 
     def _abort(
         self, _holding: Holding, errand: Errand
@@ -298,45 +357,70 @@ class Keeping:
             partial(self._store.end, errand.transaction, mark)
         )
         self._open = None
+        if isinstance(outcome, ClaimLost) and _was_recovered(holding, errand):
+            # Not lost: another of ours was in doubt, and has bumped the token.
+            return StoreUnavailable("the transaction was rolled back: begin another")
         if isinstance(outcome, StoreUnavailable):
             outcome = yield from self._recover(holding, mark, outcome)
         if isinstance(outcome, BaseException):
             if not isinstance(outcome, StoreUnavailable):
                 _fail(holding, outcome)
             return outcome
-        with holding.lock:
-            _ledger_of(holding).settle()
-        _ledger_of(holding).did_commit(mark, self._clock.now())
+        holding.did_end(errand, self._clock.now())
         return None
 
     def _recover(
         self, holding: Holding, mark: Mark, error: StoreUnavailable
     ) -> Generator[Call | Rest, Any, Any]:
         """Bump the own token, so that nothing under way counts, and look."""
+        outcome = yield from self._surely(holding, self._store.recover)
+        if isinstance(outcome, BaseException):
+            return outcome
+        holding.claim, seq = outcome
+        if mark.position is not None:
+            return None if seq >= mark.seq else error
+        return (yield from self._look_ahead(holding, mark, error))
+
+    def _look_ahead(
+        self, holding: Holding, mark: Mark, error: StoreUnavailable
+    ) -> Generator[Call | Rest, Any, Any]:
+        """Whether what is ahead was recorded, once the token is bumped."""
+        assert mark.beside is not None
+        recalled = yield from self._surely(holding, self._store.recall)
+        if isinstance(recalled, BaseException):
+            return recalled
+        return None if recalled.ahead.issuperset(mark.beside.ahead) else error
+
+    def _surely(
+        self, holding: Holding, call: Callable[[Claim], Any]
+    ) -> Generator[Call | Rest, Any, Any]:
+        """A call before which nothing else may be done: tried until it is made."""
         while True:
-            outcome = yield from self._ask(
-                partial(self._store.recover, _claim_of(holding))
-            )
+            outcome = yield from self._ask(partial(call, _claim_of(holding)))
             if not isinstance(outcome, StoreUnavailable):
-                break
+                return outcome
             self._give_up_late()
             if holding.error is not None:
                 return holding.error
             yield Rest(max(0.0, self._retry_at - self._clock.now()))
-        if isinstance(outcome, BaseException):
-            return outcome
-        holding.claim, seq = outcome
-        return None if seq >= mark.seq else error
+
+
+class _Later:
+    """The store was not reached: it is tried again."""
+
+
+def _is_failure(outcome: Any) -> bool:
+    return isinstance(outcome, (BaseException, _Later))
+
+
+def _was_recovered(holding: Holding, errand: Errand) -> bool:
+    """Whether the token was bumped since its transaction was begun."""
+    return errand.claim is not None and errand.claim != holding.claim
 
 
 def _pause(error: StoreUnavailable, failures: int) -> float:
     """Seconds until a failing store is tried again, by tenacity's arithmetic."""
-    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]  # nobody retries
-    state.attempt_number = failures
-    outcome = Future(failures)
-    outcome.set_exception(error)
-    state.outcome = outcome
-    return _backoff(state)
+    return _backoff(EndState(error, attempt_number=failures))
 
 
 def _fail(holding: Holding, outcome: Any) -> None:
@@ -368,19 +452,10 @@ def _claim_of(holding: Holding) -> Claim:
     return holding.claim
 
 
-def _ledger_of(holding: Holding) -> Any:
-    assert holding.ledger is not None
-    return holding.ledger
-
-
-def _mark_of(holding: Holding) -> Mark | None:
-    return None if holding.ledger is None else holding.ledger.mark()
-
-
 def _is_urgent(holding: Holding) -> bool:
     return holding.wants_commit or holding.is_leaving
 
 
 def _is_uncommitted(holding: Holding) -> bool:
     """Whether something is done that the store does not have, and may still get."""
-    return holding.error is None and _mark_of(holding) is not None
+    return holding.error is None and holding.mark() is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from reconnecting_sse.core.lifecycle import Lifecycle
+    from reconnecting_sse.core.lifecycle import Fact
 
 NAME = "reconnecting_sse"
 
@@ -70,6 +70,6 @@ def _wrapped(logger: Any) -> Any:
     )
 
 
-def write(logger: Any, fact: Lifecycle) -> None:
+def write(logger: Any, fact: Fact) -> None:
     """Log one fact under its static name, at its level."""
     getattr(logger, fact.level)(fact.name, **fact.keywords())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconnecting_sse.core.deliveries import WorkLedger
 from reconnecting_sse.core.errors import StoreUnavailable
 from reconnecting_sse.subscription.errands import Errand
 
@@ -40,6 +41,11 @@ class _Transaction:
             raise RuntimeError(
                 "a transaction is for the event in hand, once for each: begin it in the"
                 " body of a loop over this source"
+            )
+        if isinstance(holding.ledger, WorkLedger):
+            raise TypeError(
+                "a worker makes its handler's transactions: with transactional=True it"
+                " is called with the event and the connection"
             )
         self._mark = holding.ledger.mark_in_hand()
         holding.has_transaction = True
