@@ -9,6 +9,7 @@ from httpxr.sse import ServerSentEvent, SSEError
 
 from reconnecting_sse import dialects, lifecycle, stores, transports
 from reconnecting_sse.connect import EventSource, aconnect_sse, connect_sse
+from reconnecting_sse.core.claims import DeadLetter
 from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.core.decoder import EventStreamDecoder
 from reconnecting_sse.core.dialect import Dialect
@@ -16,6 +17,8 @@ from reconnecting_sse.core.errors import (
     CertificateRejected,
     ClaimLost,
     ConnectionFailed,
+    DrainTimeout,
+    EventNotHandled,
     EventTooLarge,
     ReconnectionExhausted,
     StoreError,
@@ -30,11 +33,13 @@ from reconnecting_sse.core.errors import (
 )
 from reconnecting_sse.core.lifecycle import Attempt, Gap, Lifecycle
 from reconnecting_sse.core.policy import ReconnectPolicy
+from reconnecting_sse.core.retries import Reject
 from reconnecting_sse.core.session import State
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.core.strategies import ReconnectState
 from reconnecting_sse.exchange.request import StreamRequest
 from reconnecting_sse.source import ReconnectingEventSource
+from reconnecting_sse.workers.worker import SubscriptionWorker
 
 if TYPE_CHECKING:
     from reconnecting_sse.transports import AsyncStreamingTransport, StreamingTransport
@@ -48,7 +53,10 @@ __all__ = [
     "ClaimLost",
     "CommitPolicy",
     "ConnectionFailed",
+    "DeadLetter",
     "Dialect",
+    "DrainTimeout",
+    "EventNotHandled",
     "EventSource",
     "EventStreamDecoder",
     "EventTooLarge",
@@ -58,6 +66,7 @@ __all__ = [
     "ReconnectState",
     "ReconnectingEventSource",
     "ReconnectionExhausted",
+    "Reject",
     "SSEError",
     "ServerSentEvent",
     "State",
@@ -70,6 +79,7 @@ __all__ = [
     "StreamRequest",
     "StreamStats",
     "StreamingTransport",
+    "SubscriptionWorker",
     "Uncommitted",
     "UnexpectedContentType",
     "UnexpectedStatus",

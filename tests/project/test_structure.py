@@ -33,6 +33,7 @@ STOREYS = {
     "connect": {"core", "transports", "exchange"},
     "source": {"core", "transports", "exchange", "stores", "subscription"},
     "dialects": {"core", "exchange"},
+    "workers": {"core", "stores", "subscription", "source"},
     "lifecycle": {"core"},
 }
 LIBRARY = set(STOREYS) | {"__init__"}

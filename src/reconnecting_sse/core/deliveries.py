@@ -280,7 +280,7 @@ class WorkLedger(Ledger):
             self._passed += 1
             self._position = delivery.position
             self._not_ahead += _keys_ahead(delivery)
-            self.recent.passed(delivery)
+            self.recent.passed(delivery.event)
         if self._passed > passed:
             self._numbers += 1
             self._advance_number = self._numbers
@@ -305,7 +305,9 @@ class WorkLedger(Ledger):
         """The same, and what goes with each position."""
         keys = [key for delivery in passing for key in _keys_ahead(delivery)]
         passed = (*self._not_ahead, *keys)
-        return replace(beside, passed=passed, recent=self.recent.after(passing))
+        return replace(
+            beside, passed=passed, recent=self.recent.after(d.event for d in passing)
+        )
 
 
 _is_done = attrgetter("is_done")

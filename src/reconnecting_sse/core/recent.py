@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from httpxr.sse import ServerSentEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from reconnecting_sse.core.deliveries import Delivery
+    from collections.abc import Iterable
 
 
 class IdentifiedEvent(ServerSentEvent):
     """An event whose block had an ``id`` of its own: others have the last one, too."""
+
+
+def identified(event: ServerSentEvent) -> IdentifiedEvent:
+    """The same, as one that had its ID itself."""
+    return IdentifiedEvent(event.event, event.data, event.id, event.retry)
 
 
 def own_id(event: ServerSentEvent | None) -> str | None:
@@ -63,15 +66,15 @@ class RecentIds:
             if not self._known[oldest]:
                 del self._known[oldest]
 
-    def passed(self, delivery: Delivery) -> None:
+    def passed(self, event: ServerSentEvent | None) -> None:
         """The position has passed it."""
-        known = own_id(delivery.event) if self._count else None
+        known = own_id(event) if self._count else None
         if known is not None:
             self._passed.append(known)
 
-    def after(self, deliveries: Sequence[Delivery]) -> tuple[str, ...] | None:
+    def after(self, events: Iterable[ServerSentEvent | None]) -> tuple[str, ...] | None:
         """What is to be kept once the position has passed these; None for nothing."""
         if not self._count:
             return None
-        ids = [known for d in deliveries if (known := own_id(d.event)) is not None]
+        ids = [known for e in events if (known := own_id(e)) is not None]
         return (*self._passed, *ids)[-self._count :]

@@ -113,6 +113,7 @@ class StreamSession:
         self._max_event_bytes = max_event_bytes
         self._hears_comments = hears_comments
         self._passes_over = passes_over
+        self._identifies = False
         self.is_mixed: bool = hears_comments or passes_over
         carriage = Carriage(policy.id_limit, dialect.way)
         headers = dialect.gap_headers if watches_gaps else ()
@@ -254,7 +255,12 @@ class StreamSession:
             max_event_bytes=limit,
             hears=self._hears_comments,
             passes_over=self._passes_over,
+            identifies=self._identifies,
         )
+
+    def identify(self) -> None:
+        """From the next connection on, tell events that have an ID themselves."""
+        self._identifies = self.is_mixed = True
 
     # ------------------------------------------------------------------ the stream
 
@@ -275,7 +281,9 @@ class StreamSession:
             self.failed(Failure(error), now)
             return []
         events = (
-            [i for i in items if type(i) is ServerSentEvent] if self.is_mixed else items
+            [i for i in items if isinstance(i, ServerSentEvent)]
+            if self.is_mixed
+            else items
         )
         self._events_handed_out = len(events)
         if decoder.retry_ms is not None:

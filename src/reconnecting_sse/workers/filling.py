@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.deliveries import Delivery
-from reconnecting_sse.core.recent import IdentifiedEvent
+from reconnecting_sse.core.recent import identified
 from reconnecting_sse.core.work_facts import Filled, Filling
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Backfill:
             if ledger.is_done_ahead(key):
                 barrier.keys.append(key)
                 return
-            if event.id and ledger.recent.is_duplicate(_identified(event)):
+            if event.id and ledger.recent.is_duplicate(identified(event)):
                 return
         delivery = Delivery(event, barrier.position, key=key)
         self._deliveries.append(delivery)
@@ -64,10 +64,6 @@ class Backfill:
         with desk.holding.lock:
             desk.ledger.lift(self._barrier)
         desk.teller.tell(Filled, position=self._barrier.position, events=self._count)
-
-
-def _identified(event: ServerSentEvent) -> IdentifiedEvent:
-    return IdentifiedEvent(event.event, event.data, event.id, event.retry)
 
 
 async def as_async(events: Any) -> AsyncIterator[ServerSentEvent]:

@@ -69,6 +69,8 @@ class _Run(ABC):
         holding.ledger_of = partial(WorkLedger, deduplicate=options.deduplicate)
         holding.hear_replays = self.desk.replay
         holding.bells.append(self.desk.ring)
+        if options.deduplicate:
+            self._subscription.session.identify()
         if options.on_gap is not None:
             effects.listen(self._hear)
 
