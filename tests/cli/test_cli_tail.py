@@ -27,7 +27,7 @@ from httpxr.sse import ServerSentEvent
 from tenacity import stop_after_attempt
 
 from reconnecting_sse import ReconnectingEventSource
-from reconnecting_sse.cli import commands, main, report, tail
+from reconnecting_sse.cli import commands, feed, main, report, tail
 from reconnecting_sse.cli.events import as_json, as_text, escaped
 from reconnecting_sse.cli.output import Output, OutputError
 from reconnecting_sse.testing import (
@@ -336,7 +336,7 @@ LIBRARY = ("core", "exchange", "subscription", "transports")
 # Only other callers can bring it about: ``tail`` has no ``until=``, and no loop.
 NEVER_TOLD = re.compile(
     "until= accepted|SelectorEventLoop|trusted_origins= names|max_uncommitted"
-    "|give store= and name="
+    "|give store= and name=|a worker makes"
 )
 KEYWORD = re.compile(r"\b[a-z_]{4,}=(?!\*)")
 
@@ -468,7 +468,7 @@ def test_a_permanent_error_repeats_what_the_server_says(body, said):
 
 
 def test_a_connection_that_is_refused_is_said_as_the_library_says_it(monkeypatch):
-    monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)
+    monkeypatch.setattr(feed, "ReconnectingEventSource", impatient)
     with socket.socket() as deaf:  # bound, and never listens
         deaf.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{deaf.getsockname()[1]}"
@@ -479,7 +479,7 @@ def test_a_connection_that_is_refused_is_said_as_the_library_says_it(monkeypatch
 
 def test_what_the_server_says_is_there_when_tail_gives_up(monkeypatch):
     busy = Answer(503, headers=[("Retry-After", "0")], body="closed for today")
-    monkeypatch.setattr(tail, "ReconnectingEventSource", impatient)
+    monkeypatch.setattr(feed, "ReconnectingEventSource", impatient)
     with ScriptedServer([busy] * 2) as server:
         result = run(server.url)
     assert result.stderr.endswith("in trouble. It said: closed for today\n")

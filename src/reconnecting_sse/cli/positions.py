@@ -9,6 +9,7 @@ import click
 from reconnecting_sse import StoreError
 from reconnecting_sse.cli.output import Output
 from reconnecting_sse.cli.report import say
+from reconnecting_sse.cli.table import lines_of, seconds
 from reconnecting_sse.core.cursor import checked_id
 from reconnecting_sse.core.errors import printable
 
@@ -65,17 +66,14 @@ def _change(store: Store, name: str, position: str | None, *, yes: bool) -> int:
 
 
 def _show(places: list[Place]) -> None:
-    rows = [_COLUMNS, *map(_row, places)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     output = Output()
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        output.line("  ".join(cells).rstrip())
+    for line in lines_of([_COLUMNS, *map(_row, places)]):
+        output.line(line)
 
 
 def _row(place: Place) -> tuple[str, ...]:
-    age = "-" if place.age is None else _seconds(place.age)
-    lease = "-" if place.lease is None else _seconds(max(place.lease, 0.0))
+    age = "-" if place.age is None else seconds(place.age)
+    lease = "-" if place.lease is None else seconds(max(place.lease, 0.0))
     owner = printable(place.owner) or "-"
     return printable(place.name), _shown(place.position), age, owner, lease
 
@@ -84,7 +82,3 @@ def _shown(position: str | None) -> str:
     if position is None:
         return "none"
     return printable(position) if position else '""'
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f} s"

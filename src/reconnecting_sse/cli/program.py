@@ -1,7 +1,7 @@
 """The command line, ``reconnecting-sse``.
 
 Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 another process took the name over,
-130 interrupted, 143 terminated.
+4 a handler did not end in time, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import click
 from reconnecting_sse.cli import arguments as argument
 from reconnecting_sse.cli.output import writing
 from reconnecting_sse.cli.signals import INTERRUPTED
+from reconnecting_sse.cli.words import FEED, WORK, with_options
 
 
 def main() -> NoReturn:
@@ -51,50 +52,12 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("url", callback=argument.checked(argument.url))
-@click.option(
-    "-H",
-    "--header",
-    "headers",
-    metavar="'NAME: VALUE'",
-    multiple=True,
-    callback=argument.checked(argument.header),
-    help="A header to send; may be repeated.",
-)
-@click.option(
-    "-X",
-    "--request",
-    "method",
-    metavar="METHOD",
-    callback=argument.checked(argument.method),
-    help="The request's method.",
-)
-@click.option(
-    "-d",
-    "--data",
-    metavar="TEXT",
-    multiple=True,  # to refuse it
-    callback=argument.body,
-    help="A body to send, as it is; makes the method POST.",
-)
+@with_options(FEED)
 @click.option(
     "--last-event-id",
     metavar="ID",
     callback=argument.checked(str),
     help="Go on after this event.",
-)
-@click.option(
-    "--store",
-    metavar="URL",
-    callback=argument.store,
-    help="Keep the position there, as in sqlite:///cursors.db, and go on from it.",
-)
-@click.option("--name", metavar="NAME", help="The name that it is kept under.")
-@click.option(
-    "--lease",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    callback=argument.seconds,
-    help="Hold the name for so long, renewed; others under it stand by.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
@@ -104,30 +67,6 @@ def commands() -> None:
     metavar="N",
     help="End after so many events.",
 )
-@click.option(
-    "--idle-timeout",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    default=300.0,
-    show_default=True,
-    callback=argument.seconds,
-    help="Silence after which the connection counts as lost; 0: never.",
-)
-@click.option(
-    "--connect-to",
-    metavar="HOST1:PORT1:HOST2:PORT2",
-    multiple=True,
-    callback=argument.checked(argument.connect_to),
-    help="Connect to HOST2:PORT2 instead of HOST1:PORT1; may be repeated.",
-)
-@click.option(
-    "--cacert",
-    type=click.Path(exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Trust the certificate authorities in this file instead of the system's.",
-)
-@click.option("-k", "--insecure", is_flag=True, help="Trust any certificate.")
-@click.option("-v", "--verbose", is_flag=True, help="Log everything to stderr.")
 @click.pass_context
 def tail(context: click.Context, /, **options: Any) -> None:
     """Print the events of URL as they come.
@@ -138,6 +77,85 @@ def tail(context: click.Context, /, **options: Any) -> None:
     from reconnecting_sse.cli import tail as tailing  # noqa: PLC0415  (for --help)
 
     context.exit(tailing.tail(tailing.TailOptions(**options)))
+
+
+@commands.command()
+@click.argument("url", callback=argument.checked(argument.url))
+@click.argument("handler", metavar="PACKAGE.MODULE:HANDLER")
+@with_options(FEED)
+@with_options(WORK)
+@click.pass_context
+def work(context: click.Context, /, **options: Any) -> None:
+    """Hand the events of URL to a function, and keep the position in a store.
+
+    The function, plain or a coroutine function, is called with each event; --store and
+    --name are needed. The first SIGTERM or Ctrl-C finishes what was begun, commits and
+    ends; a second one ends at once. Exit statuses: 0 done or stopped, 1 failed, 3
+    another process took the name over, 4 a call did not end in time.
+    """
+    from reconnecting_sse.cli import work as working  # noqa: PLC0415  (for --help)
+
+    context.exit(working.work(working.WorkOptions(**options)))
+
+
+@commands.group("dead-letters", cls=_Group)
+def dead_letters() -> None:
+    """See to the events that a worker could not handle.
+
+    STORE is a URL, as for --store. Without a NAME all names are meant, and without a
+    POSITION all dead letters of the name; a key from the list is as good as one.
+    """
+
+
+def _of_letters(command: Any) -> Any:
+    command = click.argument("positions", metavar="[POSITION]...", nargs=-1)(command)
+    command = click.argument("name", required=False)(command)
+    return click.argument("store", callback=argument.store)(command)
+
+
+@dead_letters.command("list")
+@_of_letters
+@click.pass_context
+def list_(context: click.Context, /, **options: Any) -> None:
+    """List them, the oldest first."""
+    from reconnecting_sse.cli import letters  # noqa: PLC0415  (for --help)
+
+    context.exit(letters.as_table(**options))
+
+
+@dead_letters.command()
+@_of_letters
+@click.pass_context
+def show(context: click.Context, /, **options: Any) -> None:
+    """Show them whole, each as a JSON object on a line."""
+    from reconnecting_sse.cli import letters  # noqa: PLC0415  (for --help)
+
+    context.exit(letters.as_objects(**options))
+
+
+@dead_letters.command()
+@_of_letters
+@click.pass_context
+def replay(context: click.Context, /, **options: Any) -> None:
+    """Have them handed over once more.
+
+    A worker that runs under the name does so within 5 s, beside the feed; else the next
+    one does.
+    """
+    from reconnecting_sse.cli import letters  # noqa: PLC0415  (for --help)
+
+    context.exit(letters.replay(**options))
+
+
+@dead_letters.command()
+@_of_letters
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def drop(context: click.Context, /, **options: Any) -> None:
+    """Delete them."""
+    from reconnecting_sse.cli import letters  # noqa: PLC0415  (for --help)
+
+    context.exit(letters.drop(**options))
 
 
 @commands.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,14 @@ def say(text: str) -> None:
         click.echo(escaped(text), err=True)
 
 
+def say_above(text: str) -> None:
+    """The same, where a line that redraws itself may stand already."""
+    with suppress(OSError):
+        click.echo(
+            f"\r\x1b[K{escaped(text)}" if sys.stderr.isatty() else text, err=True
+        )
+
+
 class _Lines:
     """What structlog writes to: each line is shown, whatever its level."""
 
@@ -80,6 +89,29 @@ def everything() -> Any:
     )
 
 
+def facts() -> Any:
+    """A logger that says what a worker's operator is to know, a line a fact."""
+    return line_logger(say_above, _with_options, AttemptLines())
+
+
+def as_objects(*, is_verbose: bool) -> Any:
+    """A logger that says all, or all but details, as one JSON object a line."""
+    processors = (
+        *(() if is_verbose else (_without_details,)),
+        _with_options,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(),
+    )
+    return line_logger(say, *processors)
+
+
+def _without_details(_logger: object, method: str, facts: Facts) -> Facts:
+    if method == "debug":
+        raise structlog.DropEvent
+    return facts
+
+
 def _with_options(_logger: object, _method: str, facts: Facts) -> Facts:
     for name, value in facts.items():
         if isinstance(value, str):
@@ -98,6 +130,8 @@ class AttemptLines:
     def __call__(self, _logger: object, _method: str, facts: Facts) -> str:
         if facts["event"].startswith("store."):
             return _timed(_of_store(facts))
+        if facts["event"].startswith("worker."):
+            return _timed(_of_worker(facts))
         match facts["event"]:
             case "stream.gap":
                 return _timed(f"warning: {facts['event']}: {facts['reason']}")
@@ -139,6 +173,23 @@ def _of_store(facts: Facts) -> str:
         case "store.resumed":
             return "the store is there again"
     raise structlog.DropEvent
+
+
+_OF_A_WORKER = {
+    "worker.retrying": "{key}: {cause}, attempt {attempt} [next in {delay:.1f} s]",
+    "worker.dead_letter": "warning: {key} is a dead letter: {cause}",
+    "worker.careful": "warning: the last process was killed: one event at a time",
+    "worker.replaying": "replaying {key}",
+    "worker.filling": "filling the gap after {position}",
+    "worker.filled": "the gap is filled, events: {events}",
+    "worker.draining": "stopping, events to be finished: {begun}",
+}
+
+
+def _of_worker(facts: Facts) -> str:
+    if facts["event"] not in _OF_A_WORKER:
+        raise structlog.DropEvent
+    return _OF_A_WORKER[facts["event"]].format_map(facts)
 
 
 def _lost(facts: Facts) -> str:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost, StoreRefused, StoreUnavailable
+from reconnecting_sse.stores import sqlite_beside as beside
 from reconnecting_sse.stores.takeovers import with_takeover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reconnecting_sse.core.claims import Mark
+    from reconnecting_sse.core.claims import DeadLetter, Mark, Recalled
 
 VERSION = 1
 """The schema's; a newer one is refused."""
@@ -27,9 +28,10 @@ VERSION = 1
 BUSY_SECONDS = 5.0
 """How long a program is waited for that locks the file without our lock beside it."""
 
-_NOW = "(julianday('now') - 2440587.5) * 86400.0"
+_NOW = beside.NOW
 _MINE = "name = ? AND token = ? AND nonce = ?"
-_SCHEMA = """
+_SCHEMA = f"""
+{beside.SCHEMA}
 CREATE TABLE IF NOT EXISTS sse_schema (version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sse_positions (
     name TEXT PRIMARY KEY,
@@ -206,6 +208,38 @@ class SqliteStore:
         self._leave(transaction.connection)
         self._lock.release()
 
+    # ------------------------------------------------------------------ beside
+
+    def recall(self, claim: Claim) -> Recalled:
+        """What the last life has left."""
+        with self._writing() as db:
+            return beside.recall(db, claim)
+
+    def replays(self, claims: Sequence[Claim]) -> list[DeadLetter]:
+        """Those that are to be handed over once more."""
+        with self._writing() as db:
+            return beside.replays(db, [claim.name for claim in claims])
+
+    def letters(self, name: str | None = None) -> list[DeadLetter]:
+        """All, or those of a name, oldest first."""
+        with self._writing() as db:
+            return beside.letters(db, name)
+
+    def replay(self, name: str, keys: Sequence[str]) -> int:
+        """Have some handed over once more."""
+        with self._writing() as db:
+            return beside.replay(db, name, keys)
+
+    def drop(self, name: str, keys: Sequence[str]) -> int:
+        """Delete some."""
+        with self._writing() as db:
+            return beside.drop(db, name, keys)
+
+    def beat(self, fleet: str, member: str, lease: float | None) -> list[str]:
+        """Be a member for a while; all that are."""
+        with self._writing() as db:
+            return beside.beat(db, fleet, member, lease)
+
     # ------------------------------------------------------------------ for people
 
     def places(self) -> list[Place]:
@@ -224,9 +258,10 @@ class SqliteStore:
             db.execute(
                 "UPDATE sse_positions SET token = token + 1, nonce = ?, seq = 0,"
                 f" position = ?, owner = '', lease_until = NULL, committed_at = {_NOW}"
-                " WHERE name = ?",
+                " , starts = 0, hand = NULL, begun = 0 WHERE name = ?",
                 [secrets.token_hex(8), position, name],
             )
+            beside.forget(db, name)
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""
@@ -346,7 +381,14 @@ class SqliteStore:
 
 
 def _record(db: sqlite3.Connection, claim: Claim, mark: Mark) -> bool:
-    """Whether the position was: the claim stands, and the ``seq`` is new."""
+    """Whether the mark was: the claim stands, and the ``seq`` is new."""
+    is_due = _is_held(db, claim) if mark.position is None else _move(db, claim, mark)
+    if is_due and mark.beside is not None:
+        beside.record_beside(db, claim.name, mark.beside)
+    return is_due
+
+
+def _move(db: sqlite3.Connection, claim: Claim, mark: Mark) -> bool:
     return bool(
         db.execute(
             "UPDATE sse_positions SET position = ?, seq = ?, starts = 1, hand = NULL,"
