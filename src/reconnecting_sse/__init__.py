@@ -31,6 +31,7 @@ from reconnecting_sse.core.errors import (
     UnexpectedContentType,
     UnexpectedStatus,
 )
+from reconnecting_sse.core.health import Health
 from reconnecting_sse.core.lifecycle import Attempt, Gap, Lifecycle
 from reconnecting_sse.core.policy import ReconnectPolicy
 from reconnecting_sse.core.retries import Reject
@@ -61,6 +62,7 @@ __all__ = [
     "EventStreamDecoder",
     "EventTooLarge",
     "Gap",
+    "Health",
     "Lifecycle",
     "ReconnectPolicy",
     "ReconnectState",

@@ -132,6 +132,11 @@ class WorkLedger(Ledger):
         entries = self._entries
         return [e.event for e in entries if e.event is not None and not e.is_done]
 
+    @property
+    def position(self) -> str:
+        """What a new life would resume after, once it is committed."""
+        return self._position
+
     def watermark(self) -> Mark:
         return Mark(self._advance_number, self._position)
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.dialect import Dialect
     from reconnecting_sse.core.idle import AdaptiveIdleTimeout
     from reconnecting_sse.core.policy import ReconnectPolicy
+    from reconnecting_sse.core.silences import Silences
 
 NO_CONTENT = 204
 
@@ -76,6 +77,7 @@ class StreamSession:
         durable_name: The name that positions are kept by; None without a store.
         undelivered: Events that were received, and are handed out piece by piece.
         counters: What happened so far, as numbers.
+        silences: What of them is remembered, where somebody asks.
         notices: What happened and is to be told.
     """
 
@@ -119,6 +121,7 @@ class StreamSession:
         headers = dialect.gap_headers if watches_gaps else ()
         self._gaps = Gaps(self.notices, headers, carriage)
         self._adaptive = idle
+        self.silences: Silences | None = None
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
             policy,
@@ -237,6 +240,8 @@ class StreamSession:
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
+        if self.silences is not None:
+            self.silences.listening(now)
         self.counters.connections += 1
         self.counters.last_byte_at = now
         self._decoder = self._new_decoder()
@@ -275,6 +280,8 @@ class StreamSession:
         counters.last_byte_at = now
         if self._adaptive is not None:
             self._adaptive.arrived(now)
+        if self.silences is not None:
+            self.silences.arrived(now)
         try:
             items: list[Any] = decoder.feed(chunk)
         except EventTooLarge as error:

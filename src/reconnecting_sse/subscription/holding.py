@@ -75,6 +75,7 @@ class Holding:
         claim: The claim, once it is made.
         held: The other's, while one stands by.
         trouble: What the store last failed with, while it fails.
+        trouble_since: When that began.
         error: What ended it.
         lease_ends: When the lease ends, by the own clock since boot.
         errands: What the keeper is to do once, in order.
@@ -93,6 +94,7 @@ class Holding:
     claim: Claim | None = None
     held: Held | None = None
     trouble: StoreUnavailable | None = None
+    trouble_since: float | None = None
     error: BaseException | None = None
     lease_ends: float = 0.0
     errands: deque[Errand] = field(default_factory=deque)
@@ -191,6 +193,11 @@ class Holding:
             self.errands.append(Errand("abort", errand.outcome))
 
     # ------------------------------------------------------------------ the keeper's
+
+    def troubled(self, error: StoreUnavailable | None, since: float | None) -> None:
+        """The store fails, or does not any more."""
+        self.trouble, self.trouble_since = error, since
+        self.ring()
 
     def mark(self) -> Mark | None:
         """What there is to commit."""

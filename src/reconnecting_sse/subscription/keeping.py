@@ -147,14 +147,12 @@ class Keeping:
         self._failures += 1
         self._retry_at = now + _pause(error, self._failures)
         for duty in self.duties:
-            duty.holding.trouble = error
-            duty.holding.ring()
+            duty.holding.troubled(error, self._failing_since)
 
     def _worked(self) -> None:
         self._failures, self._retry_at = 0, 0.0
         for duty in self.duties:
-            duty.holding.trouble = None
-            duty.holding.ring()
+            duty.holding.troubled(None, None)
 
     def _give_up_late(self) -> None:
         """End those whose patience is over, and have those look whose events wait."""

@@ -40,6 +40,7 @@ class Desk:
         is_ending: Whether nothing more comes: what waits is begun all the same.
         left: How many events were given up between two attempts.
         buried: How many were put aside.
+        moved_at: When the position last moved.
     """
 
     def __init__(self, options: WorkOptions, holding: Holding, teller: Teller) -> None:
@@ -54,6 +55,8 @@ class Desk:
         self.is_ending: bool = False
         self.left: int = 0
         self.buried: int = 0
+        self.moved_at: float | None = None
+        self._position: str | None = None
         self._lanes = Lanes()
         self._begun: set[Delivery] = set()
         self._idle: deque[Bell] = deque()
@@ -82,6 +85,11 @@ class Desk:
     def is_full(self) -> bool:
         """Whether so much is in hand that nothing more is to be read."""
         return self._lanes.in_hand >= (1 if self.is_careful else self._room)
+
+    @property
+    def in_hand(self) -> int:
+        """How many events wait or are being handled."""
+        return self._lanes.in_hand
 
     @property
     def is_careful(self) -> bool:
@@ -166,6 +174,8 @@ class Desk:
                 self._lanes.finished(delivery)
                 if delivery.letter is not None:
                     self._replayed.discard(delivery.key)
+            if self.ledger.position != self._position:
+                self._position, self.moved_at = self.ledger.position, self.clock.now()
             if self._idle and self._lanes.are_ready:
                 self._idle.popleft()()
             if 2 * self._lanes.in_hand <= self._room or self.is_careful:

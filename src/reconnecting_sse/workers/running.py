@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.source import ReconnectingEventSource
     from reconnecting_sse.workers.handling import Steps
     from reconnecting_sse.workers.options import WorkOptions
+    from reconnecting_sse.workers.watching import Watch
 
 
 LOOK_SECONDS = 1.0
@@ -55,8 +56,11 @@ class _Run(ABC):
 
     _steps: SyncSteps | AsyncSteps  # the reader's
 
-    def __init__(self, source: ReconnectingEventSource, options: WorkOptions) -> None:
+    def __init__(
+        self, source: ReconnectingEventSource, options: WorkOptions, watch: Watch
+    ) -> None:
         self._source = source
+        self._watch = watch
         self._options = options
         self._subscription = durable_of(source)
         self._holding = holding = self._subscription.holding
@@ -141,8 +145,10 @@ class _Run(ABC):
 class SyncRun(_Run):
     """With threads: the reader is whoever calls, and may be a signal's."""
 
-    def __init__(self, source: ReconnectingEventSource, options: WorkOptions) -> None:
-        super().__init__(source, options)
+    def __init__(
+        self, source: ReconnectingEventSource, options: WorkOptions, watch: Watch
+    ) -> None:
+        super().__init__(source, options, watch)
         self._steps: SyncSteps = SyncSteps(self.desk, self._custody, None)
         self.desk.attach(self._steps.ring)
 
@@ -166,8 +172,10 @@ class SyncRun(_Run):
             if desk.care is None:
                 self._steps.run(prelude.begun(desk))
             desk.take_over(event)
-            while desk.is_full and not desk.is_over:
-                wait()
+            if desk.is_full:
+                while desk.is_full and not desk.is_over:
+                    wait()
+                self._watch.reading_again()
 
     def _fill(self, events: Any) -> None:
         desk, wait = self.desk, self._steps.wait
@@ -210,8 +218,10 @@ class SyncRun(_Run):
 class AsyncRun(_Run):
     """With tasks, of the event loop that it is made on."""
 
-    def __init__(self, source: ReconnectingEventSource, options: WorkOptions) -> None:
-        super().__init__(source, options)
+    def __init__(
+        self, source: ReconnectingEventSource, options: WorkOptions, watch: Watch
+    ) -> None:
+        super().__init__(source, options, watch)
         self._steps: AsyncSteps = AsyncSteps(self.desk, self._custody, None)
         self.desk.attach(self._steps.ring)
         self._crew = TaskCrew(self.desk, self._custody)
@@ -221,6 +231,7 @@ class AsyncRun(_Run):
         """All of it."""
         desk = self.desk
         self._crew.begin()
+        beating = asyncio.create_task(self._beat(), name="reconnecting_sse.beat")
         try:
             await self._read()
         except Stopped:
@@ -228,8 +239,16 @@ class AsyncRun(_Run):
         except BaseException as error:  # noqa: BLE001  (raised at the end)
             desk.fail(error)
         late = await self._drain()
+        beating.cancel()
         await self._leave(late)
         self._outcome(late)
+
+    async def _beat(self) -> None:
+        """Show that the event loop turns."""
+        clock = self.desk.clock
+        while True:
+            self._watch.turned_at = clock.now()
+            await clock.sleep(LOOK_SECONDS)
 
     async def _read(self) -> None:
         desk, wait = self.desk, self._steps.wait
@@ -239,8 +258,10 @@ class AsyncRun(_Run):
             if self._filling is not None:
                 await self._filled()
             desk.take_over(event)
-            while desk.is_full and not desk.is_over:
-                await wait()
+            if desk.is_full:
+                while desk.is_full and not desk.is_over:
+                    await wait()
+                self._watch.reading_again()
         await self._filled()
 
     def _fill(self, events: Any) -> None:

@@ -8,6 +8,7 @@ from reconnecting_sse.subscription.custody import AsyncCustody
 from reconnecting_sse.workers.options import WorkOptions
 from reconnecting_sse.workers.running import AsyncRun, SyncRun, durable_of
 from reconnecting_sse.workers.signals import taken
+from reconnecting_sse.workers.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
     from tenacity import BaseRetrying
 
+    from reconnecting_sse.core.health import Health
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.source import ReconnectingEventSource
 
@@ -98,7 +100,9 @@ class SubscriptionWorker:
             drain_timeout=drain_timeout,
             stalled_after=stalled_after,
         )
-        self._source_is_async = isinstance(durable_of(source).custody, AsyncCustody)
+        subscription = durable_of(source)
+        self._source_is_async = isinstance(subscription.custody, AsyncCustody)
+        self._watch = Watch(source, subscription, stalled_after)
         self._run: SyncRun | AsyncRun | None = None
         self._is_stopped = False
 
@@ -117,7 +121,7 @@ class SubscriptionWorker:
             RuntimeError: It was run before.
         """
         self._options.check_face(self._source_is_async, is_async=False)
-        run = SyncRun(self._source, self._options)
+        run = SyncRun(self._source, self._options, self._watch)
         with taken(self.stop):
             self._begin(run)
             run.run()
@@ -125,7 +129,7 @@ class SubscriptionWorker:
     async def arun(self) -> None:
         """As ``run``, on the async face; a cancellation breaks handlers off."""
         self._options.check_face(self._source_is_async, is_async=True)
-        run = AsyncRun(self._source, self._options)
+        run = AsyncRun(self._source, self._options, self._watch)
         with taken(self.stop):
             self._begin(run)
             await run.run()
@@ -146,6 +150,11 @@ class SubscriptionWorker:
         self._is_stopped = True
         if self._run is not None:
             self._run.stop()
+
+    def health(self) -> Health:
+        """How it is, as a value: what probes and metrics are made of."""
+        run = self._run
+        return self._watch.health(None if run is None else run.desk)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._source!r}>"

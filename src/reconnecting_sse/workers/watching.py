@@ -1,0 +1,87 @@
+"""What of a worker is looked at, so that one can say how it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconnecting_sse.core.deliveries import WorkLedger
+from reconnecting_sse.core.health import Health
+from reconnecting_sse.core.lifecycle import Closed, Dropped, Opened
+from reconnecting_sse.core.session import State
+from reconnecting_sse.core.silences import Silences
+from reconnecting_sse.subscription import clock as clocks
+
+if TYPE_CHECKING:
+    from reconnecting_sse.core.lifecycle import Lifecycle
+    from reconnecting_sse.source import ReconnectingEventSource
+    from reconnecting_sse.subscription.durable import DurableSubscription
+    from reconnecting_sse.workers.desk import Desk
+
+
+class Watch:
+    """Knows since when things are as they are; asked from any thread.
+
+    Attributes:
+        turned_at: When the event loop last turned; None without one.
+    """
+
+    def __init__(
+        self,
+        source: ReconnectingEventSource,
+        subscription: DurableSubscription,
+        stalled_after: float,
+    ) -> None:
+        self._source = source
+        self._holding = subscription.holding
+        self._stalled_after = stalled_after
+        self._clock = clocks.CLOCK
+        self._silences = subscription.session.silences = Silences()
+        self._not_open_since: float | None = self._clock.now()
+        self.turned_at: float | None = None
+        subscription.effects.listen(self._hear)
+
+    def _hear(self, fact: Lifecycle) -> None:
+        if isinstance(fact, Opened):
+            self._not_open_since = None
+        elif isinstance(fact, (Dropped, Closed)) and self._not_open_since is None:
+            self._not_open_since = self._clock.now()
+
+    def reading_again(self) -> None:
+        """The reader had waited for the handlers: that was no silence."""
+        self._silences.listening(self._clock.now())
+
+    def health(self, desk: Desk | None) -> Health:
+        """How it is; before the run there is no desk."""
+        source, holding, now = self._source, self._holding, self._clock.now()
+        state, stats, claim = source.state, source.stats, holding.claim
+        ledger = holding.ledger
+        is_reading = state is State.OPEN and not (desk and desk.is_full)
+        begun = [] if desk is None else [each.begun_at for each in desk.begun]
+        position = source.position
+        if isinstance(ledger, WorkLedger):
+            position = ledger.position
+        return Health(
+            name=holding.durability.name,
+            state=state,
+            is_owner=claim is not None and holding.error is None,
+            token=None if claim is None else claim.token,
+            position=position,
+            position_age=None if desk is None else _since(desk.moved_at, now),
+            events=stats.events,
+            uncommitted=0 if ledger is None else ledger.uncommitted,
+            in_hand=0 if desk is None else desk.in_hand,
+            oldest_in_hand=_since(min(begun, default=None), now),
+            last_byte_age=stats.last_byte_age,
+            silent_for=self._silences.lasted(now) if is_reading else None,
+            normal_silence=self._silences.normal,
+            not_open_for=_since(self._not_open_since, now),
+            store_failing_for=_since(holding.trouble_since, now),
+            loop_age=_since(self.turned_at, now),
+            stalled_after=self._stalled_after,
+            reconnects=stats.reconnects,
+            dead_letters=0 if desk is None else desk.buried,
+        )
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, now - moment)
