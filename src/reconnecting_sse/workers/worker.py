@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.subscription.custody import AsyncCustody
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.health import Health
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.source import ReconnectingEventSource
+    from reconnecting_sse.workers.probes import Probes
 
 
 class SubscriptionWorker:
@@ -60,6 +62,8 @@ class SubscriptionWorker:
             coroutine) is handled before the feed goes on. None is nothing.
         drain_timeout: Seconds that handlers have to end, once the worker is to stop.
         stalled_after: Seconds after which an event in hand means that it is stuck.
+        probes: Where to serve ``/live``, ``/ready`` and ``/metrics`` while it runs, as
+            "127.0.0.1:8080"; metrics need the extra ``prometheus``.
 
     Raises:
         TypeError: The source has no store, or a keyword is of a wrong type.
@@ -83,6 +87,7 @@ class SubscriptionWorker:
         on_gap: Callable[[Gap], Any] | None = None,
         drain_timeout: float = 20.0,
         stalled_after: float = 300.0,
+        probes: str | None = None,
     ) -> None:
         self._source = source
         self._options = WorkOptions(
@@ -103,6 +108,7 @@ class SubscriptionWorker:
         subscription = durable_of(source)
         self._source_is_async = isinstance(subscription.custody, AsyncCustody)
         self._watch = Watch(source, subscription, stalled_after)
+        self._probes = None if probes is None else self._probes_at(probes)
         self._run: SyncRun | AsyncRun | None = None
         self._is_stopped = False
 
@@ -122,7 +128,7 @@ class SubscriptionWorker:
         """
         self._options.check_face(self._source_is_async, is_async=False)
         run = SyncRun(self._source, self._options, self._watch)
-        with taken(self.stop):
+        with taken(self.stop), self._probes or nullcontext():
             self._begin(run)
             run.run()
 
@@ -130,7 +136,7 @@ class SubscriptionWorker:
         """As ``run``, on the async face; a cancellation breaks handlers off."""
         self._options.check_face(self._source_is_async, is_async=True)
         run = AsyncRun(self._source, self._options, self._watch)
-        with taken(self.stop):
+        with taken(self.stop), self._probes or nullcontext():
             self._begin(run)
             await run.run()
 
@@ -155,6 +161,14 @@ class SubscriptionWorker:
         """How it is, as a value: what probes and metrics are made of."""
         run = self._run
         return self._watch.health(None if run is None else run.desk)
+
+    def _probes_at(self, address: str) -> Probes:
+        from reconnecting_sse.workers.probes import Probes  # noqa: PLC0415  (seldom)
+
+        return Probes(address, self._healths)
+
+    def _healths(self) -> list[Health]:
+        return [self.health()]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._source!r}>"
