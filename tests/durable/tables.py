@@ -71,7 +71,8 @@ class SqlTable:
             engine.dispose()
 
     def clear(self):
-        tables = ("effects", "sse_positions", "sse_schema")
+        kept = ("positions", "schema", "ahead", "recent", "letters", "members")
+        tables = ("effects", *(f"sse_{name}" for name in kept))
         self._run(*[f"DROP TABLE IF EXISTS {name}" for name in tables], self._ddl)
 
     def store(self, face):

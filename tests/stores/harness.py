@@ -105,7 +105,8 @@ def _sql(url, connect_args=None):
 
     raw("DROP TABLE IF EXISTS effects")
     raw("DROP TABLE IF EXISTS sse_positions")
-    raw("DROP TABLE IF EXISTS sse_schema")
+    for table in ("schema", "ahead", "recent", "letters", "members"):
+        raw(f"DROP TABLE IF EXISTS sse_{table}")
     raw("CREATE TABLE effects (number INTEGER, what VARCHAR(100))")
 
     def shift(seconds):

@@ -16,6 +16,12 @@ from redis import exceptions
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import StoreRefused
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores.redis_beside import (
+    dumped,
+    letters_of,
+    recalled,
+    text_of,
+)
 from reconnecting_sse.stores.redis_faces import arun, run
 from reconnecting_sse.stores.redis_transaction import RedisTransaction, lost
 from reconnecting_sse.stores.takeovers import WINDOW
@@ -71,23 +77,23 @@ class RedisStore:
             scripts.CLAIM, name, nonce, limit, owner, str(WINDOW), str(VERSION)
         )
         kind, *values = answer
-        if _text(kind) == "newer":
+        if text_of(kind) == "newer":
             raise StoreRefused(
                 "the keys were made by a newer version of this package (their schema is"
-                f" {_text(values[0])}, and this one knows {VERSION}): update it"
+                f" {text_of(values[0])}, and this one knows {VERSION}): update it"
             )
-        if _text(kind) == "held":
-            return Held(float(_text(values[0])), _text(values[1]))
+        if text_of(kind) == "held":
+            return Held(float(text_of(values[0])), text_of(values[1]))
         token, position, takeovers, starts, hand, begun = values
         return Claim(
             name,
             int(token),
             nonce,
-            None if position is None else _text(position),
+            None if position is None else text_of(position),
             int(takeovers),
-            int(_text(starts or b"0")),
-            None if hand is None else _text(hand),
-            int(_text(begun or b"0")),
+            int(text_of(starts or b"0")),
+            None if hand is None else text_of(hand),
+            int(text_of(begun or b"0")),
         )
 
     def renew(self, claims: Sequence[Claim], lease: float) -> Any:
@@ -107,7 +113,7 @@ class RedisStore:
         values = [
             value
             for claim, mark in marks
-            for value in (claim.name, claim.token, claim.nonce, mark.seq, mark.position)
+            for value in (claim.name, claim.token, claim.nonce, *_values_of(mark))
         ]
         lost = yield self._script(scripts.COMMIT, *values)
         return [marks[int(n) - 1][0] for n in lost]
@@ -128,16 +134,15 @@ class RedisStore:
         if not answer:
             raise lost(claim)
         token, seq, *position = answer
-        found = _text(position[0]) if position and position[0] is not None else None
-        return Claim(claim.name, int(token), claim.nonce, found), int(_text(seq))
+        found = text_of(position[0]) if position and position[0] is not None else None
+        return Claim(claim.name, int(token), claim.nonce, found), int(text_of(seq))
 
     # ------------------------------------------------------------------ transactions
 
     def begin(self, claim: Claim) -> Any:
         """Begin one: its ``connection`` is a MULTI pipeline, to be filled."""
         self._own()
-        key = partial(self._key, claim.name)
-        return self._go(RedisTransaction(claim, self._client, key).begin())
+        return self._go(RedisTransaction(claim, self._client, self._prefix).begin())
 
     def end(self, transaction: RedisTransaction, mark: Mark) -> Any:
         """Record the position as the last command, and execute.
@@ -153,6 +158,40 @@ class RedisStore:
     def abort(self, transaction: RedisTransaction) -> Any:
         """Discard what was queued."""
         return self._go(_quietly(transaction.abort()))
+
+    # ------------------------------------------------------------------ beside
+
+    def recall(self, claim: Claim) -> Any:
+        """What the last life has left."""
+        return self._made(partial(self._asked, recalled, scripts.RECALL, claim.name))
+
+    def replays(self, claims: Sequence[Claim]) -> Any:
+        """Those that are to be handed over once more."""
+        names = [claim.name for claim in claims]
+        return self._made(partial(self._asked, letters_of, scripts.REPLAYS, *names))
+
+    def letters(self, name: str | None = None) -> Any:
+        """All, or those of a name, oldest first."""
+        wanted = partial(self._asked, letters_of, scripts.LETTERS, name or "")
+        return self._made(wanted)
+
+    def replay(self, name: str, keys: Sequence[str]) -> Any:
+        """Have some handed over once more."""
+        return self._made(partial(self._asked, int, scripts.REPLAY, name, *keys))
+
+    def drop(self, name: str, keys: Sequence[str]) -> Any:
+        """Delete some."""
+        return self._made(partial(self._asked, int, scripts.DROP, name, *keys))
+
+    def beat(self, fleet: str, member: str, lease: float | None) -> Any:
+        """Be a member for a while; all that are."""
+        limit = "" if lease is None else str(lease)
+        beat = partial(self._asked, _sorted, scripts.BEAT, fleet, member, limit)
+        return self._made(beat)
+
+    def _asked(self, read: Callable[[Any], Any], script: str, *values: Any) -> Steps:
+        answer = yield self._script(script, *values)
+        return read(answer)
 
     # ------------------------------------------------------------------ for people
 
@@ -191,9 +230,6 @@ class RedisStore:
 
     # ------------------------------------------------------------------ running
 
-    def _key(self, name: str, kind: str) -> str:
-        return f"{self._prefix}{name}:{kind}"
-
     def _script(self, script: str, *values: Any) -> Any:
         return self._client.eval(scripts.COMMON + script, 0, self._prefix, *values)
 
@@ -211,6 +247,10 @@ class RedisStore:
             self._process = os.getpid()
 
 
+def _sorted(names: Sequence[bytes | str]) -> list[str]:
+    return sorted(map(text_of, names))
+
+
 def _nothing() -> Steps:
     yield from ()
 
@@ -221,9 +261,13 @@ def _quietly(steps: Steps) -> Steps:
         yield from steps
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _values_of(mark: Mark) -> tuple[Any, str, str]:
+    """Seq and position, both empty where nothing moves, and what is beside."""
+    beside = dumped(mark.beside)
+    return (
+        ("", "", beside) if mark.position is None else (mark.seq, mark.position, beside)
+    )
 
 
 def _text_or_none(value: bytes | str | None) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text_of(value)

@@ -13,10 +13,9 @@ from reconnecting_sse.core.errors import (
     shortened,
 )
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores.redis_beside import dumped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reconnecting_sse.core.claims import Claim, Mark
     from reconnecting_sse.stores.redis_faces import Steps
 
@@ -30,11 +29,12 @@ class RedisTransaction:
         connection: A MULTI pipeline, for the caller's commands.
     """
 
-    def __init__(self, claim: Claim, client: Any, key: Callable[[str], str]) -> None:
+    def __init__(self, claim: Claim, client: Any, prefix: str) -> None:
         self._claim = claim
         self._client = client
-        self._claim_key = key("claim")
-        self._row_key = key("row")
+        self._prefix = prefix
+        self._claim_key = f"{prefix}{claim.name}:claim"
+        self._row_key = f"{prefix}{claim.name}:row"
         self._seq = 0
         self._was_ended = False
         self.connection: Any = client.pipeline(transaction=True)
@@ -70,7 +70,7 @@ class RedisTransaction:
         try:
             if self._was_ended:
                 raise StoreRefused(f"nothing is done: {_NOT_YOURS}")
-            if mark.seq <= self._seq:
+            if mark.position is not None and mark.seq <= self._seq:
                 raise lost(self._claim)
             self._record(mark)
             answers = yield pipeline.execute(raise_on_error=False)
@@ -81,10 +81,15 @@ class RedisTransaction:
         _look_through(answers)
 
     def _record(self, mark: Mark) -> None:
-        row = {"position": mark.position, "seq": mark.seq, "starts": 1, "begun": 0}
-        self.connection.hset(self._row_key, mapping=row)
-        self.connection.hdel(self._row_key, "hand")
-        self.connection.eval(scripts.STAMP, 1, self._row_key)
+        queue = self.connection
+        if mark.position is not None:
+            row = {"position": mark.position, "seq": mark.seq, "starts": 1, "begun": 0}
+            queue.hset(self._row_key, mapping=row)
+            queue.hdel(self._row_key, "hand")
+            queue.eval(scripts.STAMP, 1, self._row_key)
+        if mark.beside is not None:
+            script, values = scripts.COMMON + scripts.BESIDE, dumped(mark.beside)
+            queue.eval(script, 0, self._prefix, self._claim.name, values)
 
     def _why(self, error: Exception) -> Steps:
         """What is raised for a broken watch: redis-py says so of a lost connection."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from reconnecting_sse.stores import sql_beside as beside
 from reconnecting_sse.stores import sql_calls as calls
 from reconnecting_sse.stores import sql_dialects as dialects
 from reconnecting_sse.stores.sql_errors import shown
@@ -74,6 +75,34 @@ class SqlStore:
     def recover(self, claim: Claim) -> Any:
         """Bump the token; the new claim, and the ``seq``."""
         return self._run(calls.recover, claim=claim)
+
+    # ------------------------------------------------------------------ beside
+
+    def recall(self, claim: Claim) -> Any:
+        """What the last life has left."""
+        return self._run(beside.recall, claim=claim)
+
+    def replays(self, claims: Sequence[Claim]) -> Any:
+        """Those that are to be handed over once more."""
+        return self._run(beside.replays, names=[claim.name for claim in claims])
+
+    def letters(self, name: str | None = None) -> Any:
+        """All, or those of a name, oldest first."""
+        return self._run(beside.letters, name=name)
+
+    def replay(self, name: str, keys: Sequence[str]) -> Any:
+        """Have some handed over once more."""
+        return self._run(beside.replay, name=name, keys=keys)
+
+    def drop(self, name: str, keys: Sequence[str]) -> Any:
+        """Delete some."""
+        return self._run(beside.drop, name=name, keys=keys)
+
+    def beat(self, fleet: str, member: str, lease: float | None) -> Any:
+        """Be a member for a while; all that are."""
+        return self._run(beside.beat, fleet=fleet, member=member, lease=lease)
+
+    # ------------------------------------------------------------------ for people
 
     def places(self) -> Any:
         """All names."""

@@ -10,6 +10,7 @@ from sqlalchemy import exc, text
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost
+from reconnecting_sse.stores import sql_beside
 from reconnecting_sse.stores.takeovers import with_takeover
 
 if TYPE_CHECKING:
@@ -111,7 +112,17 @@ def commit(
 
 
 def record(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
-    """Whether a position was recorded: the claim stands, and the ``seq`` is new."""
+    """Whether a mark was recorded: the claim stands, and the ``seq`` is new."""
+    if mark.position is None:
+        is_due = _is_held(db, claim, dialect.for_share)
+    else:
+        is_due = _move(db, dialect, claim, mark)
+    if is_due and mark.beside is not None:
+        sql_beside.record(db, dialect, claim.name, mark.beside)
+    return is_due
+
+
+def _move(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
     statement = text(
         "UPDATE sse_positions SET position = :position, seq = :seq, starts = 1,"
         f" hand = NULL, begun = 0, committed_at = {dialect.now}"
@@ -152,11 +163,12 @@ def put(db: Connection, dialect: Dialect, *, name: str, position: str | None) ->
     _locked_row(db, dialect, name)
     statement = text(
         "UPDATE sse_positions SET token = token + 1, nonce = :nonce, seq = 0,"
-        " position = :position, owner = '', lease_until = NULL,"
-        f" committed_at = {dialect.now} WHERE name = :name"
+        " position = :position, owner = '', lease_until = NULL, starts = 0,"
+        f" hand = NULL, begun = 0, committed_at = {dialect.now} WHERE name = :name"
     )
     nonce = secrets.token_hex(8)
     db.execute(statement, {"name": name, "nonce": nonce, "position": position})
+    sql_beside.forget(db, name)
 
 
 def lost(claim: Claim) -> ClaimLost:
@@ -167,8 +179,8 @@ def lost(claim: Claim) -> ClaimLost:
     )
 
 
-def _is_held(db: Connection, claim: Claim) -> bool:
-    query = text(f"SELECT 1 FROM sse_positions WHERE {_MINE}")
+def _is_held(db: Connection, claim: Claim, lock: str = "") -> bool:
+    query = text(f"SELECT 1 FROM sse_positions WHERE {_MINE}{lock}")
     return db.execute(query, _key(claim)).first() is not None
 
 

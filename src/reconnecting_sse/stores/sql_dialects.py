@@ -34,12 +34,14 @@ class Dialect:
         now: Seconds, as an expression; where a statement waits for a lock, at its
             begin or later: an owner counts his lease from before that.
         for_update: What locks a row that is read.
+        for_share: What keeps it as it is, and shares that.
         is_exclusive: Whether a transaction shuts out all others.
         ends: How statements begin that end a transaction, as a pattern.
     """
 
     now: str = "(julianday('now') - 2440587.5) * 86400.0"
     for_update: str = ""
+    for_share: str = ""
     is_exclusive: bool = True
     ends: str = r"COMMIT|ROLLBACK(?!.*\bTO\b)|BEGIN|END\b"
 
@@ -149,6 +151,7 @@ _MYSQL = _MySQL(
     # Of UTC: local time goes back by an hour once a year.
     "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6",
     " FOR UPDATE",
+    " LOCK IN SHARE MODE",
     is_exclusive=False,
     # There, what changes tables commits.
     ends=r"COMMIT|ROLLBACK(?!.*\bTO\b)|BEGIN|START\b|XA\b|SET\s+(?:SESSION\s+|@@)?"
@@ -159,6 +162,7 @@ _DIALECTS = {
     "postgresql": _PostgreSQL(
         "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
         " FOR UPDATE",
+        " FOR SHARE",
         is_exclusive=False,
         ends=r"COMMIT|ROLLBACK(?!.*\bTO\b)|ABORT|BEGIN|START\b|END\b|PREPARE\s+TRANS",
     ),

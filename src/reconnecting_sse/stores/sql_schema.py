@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Integer,
@@ -36,7 +37,7 @@ _name = String(255).with_variant(
 _text = Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
 _metadata = MetaData()
 _schema = Table("sse_schema", _metadata, Column("version", Integer, nullable=False))
-_positions = Table(
+positions = Table(
     "sse_positions",
     _metadata,
     Column("name", _name, primary_key=True),
@@ -51,6 +52,42 @@ _positions = Table(
     Column("starts", Integer, nullable=False),
     Column("hand", _text),
     Column("begun", Integer, nullable=False),
+)
+ahead = Table(
+    "sse_ahead",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("key", _text, nullable=False),
+)
+recent = Table(
+    "sse_recent",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("ids", _text, nullable=False),
+)
+letters = Table(
+    "sse_letters",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("key", _text, nullable=False),
+    Column("position", _text, nullable=False),
+    Column("event", _text, nullable=False),
+    Column("data", _text, nullable=False),
+    Column("id", _text, nullable=False),
+    Column("reason", _text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("buried_at", Double, nullable=False),
+    Column("is_replayed", Boolean, nullable=False),
+)
+members = Table(
+    "sse_members",
+    _metadata,
+    Column("fleet", _name, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("member", _text, nullable=False),
+    Column("until", Double, nullable=False),
 )
 
 
