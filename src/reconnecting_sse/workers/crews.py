@@ -46,6 +46,7 @@ class ThreadCrew(_Crew):
     def _work(self) -> None:
         desk = self._desk
         steps = SyncSteps(desk, self._custody, patience=inf)
+        desk.enter(steps.ring)
         while (deliveries := desk.take(steps.ring)) is not None:
             if not deliveries:
                 steps.wait()
@@ -92,6 +93,7 @@ class TaskCrew(_Crew):
     async def _work(self) -> None:
         desk = self._desk
         steps = AsyncSteps(desk, self._custody, patience=inf)
+        desk.enter(steps.ring)
         while (deliveries := desk.take(steps.ring)) is not None:
             if not deliveries:
                 await steps.wait()

@@ -61,6 +61,7 @@ class Desk:
         self._begun: set[Delivery] = set()
         self._idle: deque[Bell] = deque()
         self._readers: list[Bell] = []
+        self._handlers: list[Bell] = []
         self._replayed: set[str] = set()
         self._room = options.room
         self._key = options.key if options.concurrency > 1 else None
@@ -188,16 +189,19 @@ class Desk:
         """Ring this whenever the reader may have something to do."""
         self._readers.append(ring)
 
+    def enter(self, ring: Bell) -> None:
+        """A handler works from now on: ring this when it is to look up."""
+        self._handlers.append(ring)
+
     def detach(self, ring: Bell) -> None:
         """Ring it no more."""
         self._readers.remove(ring)
 
     def ring(self) -> None:
         """Have everybody look again."""
-        for ring in self._readers:
+        self._idle.clear()
+        for ring in [*self._readers, *self._handlers]:
             ring()
-        while self._idle:
-            self._idle.popleft()()
 
     def fail(self, error: BaseException) -> None:
         """It cannot go on."""
