@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from reconnecting_sse.core import idle
+from reconnecting_sse.core import silences as heard
 from reconnecting_sse.core.idle import LONGEST, SHORTEST, AdaptiveIdleTimeout
 from reconnecting_sse.testing import Answer, Pause, ScriptedServer
 from tests.connection_harness import (
@@ -136,7 +137,7 @@ def test_a_half_open_connection_is_noticed_by_its_silence(face):
 def test_the_learnt_timeout_notices_it_too(face, monkeypatch):
     """Scaled down: what is learnt from heartbeats is armed for the next read."""
     monkeypatch.setattr(idle, "SHORTEST", 0.3)
-    monkeypatch.setattr(idle, "_BURST", 0.01)
+    monkeypatch.setattr(heard, "_BURST", 0.01)
     heartbeats = [":\n", Pause(0.05)] * 5
     answers = [Answer(body=[A, *heartbeats], end="hang"), Answer(body=[B], end="hang")]
     with ScriptedServer(answers) as server, reader_for(face) as reader:

@@ -31,6 +31,7 @@ from tests.workers.working import (
     Running,
     Sync,
     shuffled,
+    until,
     worker_of,
 )
 
@@ -67,18 +68,22 @@ def test_each_event_is_handled_in_order_and_committed(face):
     assert (place.position, place.owner) == ("30", "")
 
 
+def stopping_at(last, got):
+    def handle(event):
+        got.append(event.id)
+        if event.id == last:
+            handle.worker.stop()
+
+    return handle
+
+
 def test_the_next_life_goes_on_after_it(face):
     store, got = MemoryStore(), []
     with feed(20, then="hang") as server:
         for last in ("7", "15"):
-
-            def handle(event, last=last):
-                got.append(event.id)
-                if event.id == last:
-                    worker.stop()
-
-            worker = worker_of(face, server.url, store, handle)
-            face.run(worker)
+            handle = stopping_at(last, got)
+            handle.worker = worker_of(face, server.url, store, handle)
+            face.run(handle.worker)
             assert position(store) == last
     assert got == ids(15)
 
@@ -87,18 +92,22 @@ def test_batches_form_by_themselves(face):
     store, got, gate = MemoryStore(), [], Gate()
 
     def handle(events):
-        if not got:
-            gate.wait_for_one()
         got.append([event.id for event in events])
+        return gate.hold(face) if len(got) == 1 else asyncio.sleep(0)
+
+    def plain(events):
+        got.append([event.id for event in events])
+        if len(got) == 1:
+            gate.hold(face)
 
     with feed(40) as server:
-        worker = worker_of(face, server.url, store, handle, batch=5)
-        if face is Sync:
-            gate.pass_through_soon = threading.Timer(0.2, gate._reached.release)
-            gate.pass_through_soon.start()
-        else:
-            gate._reached.release()
-        face.run(worker)
+        handler = handle if face is Async else plain
+        worker = worker_of(face, server.url, store, handler, batch=5)
+        with Running(face, worker) as running:
+            gate.wait_for_one()
+            until(lambda: worker.health().in_hand >= 6)
+            gate.open()
+            assert running.join() is None
     assert [each for batch in got for each in batch] == ids(40)
     assert max(map(len, got)) == 5
     assert position(store) == "40"
@@ -154,14 +163,9 @@ def test_order_is_kept_within_each_key(face, options, tmp_path):
 def test_the_watermark_passes_nothing_that_is_not_done(face):
     store, gate, done = Watched(), Gate(), []
 
-    async def held():
-        while not gate._opened.is_set():
-            await asyncio.sleep(0.005)
-
     def handle(event):
         if event.id == "3":
-            gate._reached.release()
-            return held() if face is Async else gate._opened.wait(20)
+            return gate.hold(face)
         done.append(event.id)
         return None
 
@@ -169,32 +173,24 @@ def test_the_watermark_passes_nothing_that_is_not_done(face):
         worker = worker_of(face, server.url, store, handle, concurrency=4)
         with Running(face, worker):
             gate.wait_for_one()
-            while len(done) < 11:
-                threading.Event().wait(0.005)
+            until(lambda: len(done) == 11)
             store.wait_for("replays", store.calls.count("replays") + 1)
             assert store.position() == "2"
             gate.open()
-            while store.position() != "12":
-                threading.Event().wait(0.005)
+            until(lambda: store.position() == "12")
 
 
 def test_no_more_is_read_than_the_window_holds(face):
     store, gate = MemoryStore(), Gate()
 
-    async def held():
-        while not gate._opened.is_set():
-            await asyncio.sleep(0.005)
-
     def handle(_event):
-        gate._reached.release()
-        return held() if face is Async else gate._opened.wait(20)
+        return gate.hold(face)
 
     with feed(100) as server:
         worker = worker_of(face, server.url, store, handle, window=5)
         with Running(face, worker) as running:
             gate.wait_for_one()
-            while worker.health().in_hand < 5:
-                threading.Event().wait(0.005)
+            until(lambda: worker.health().in_hand == 5)
             assert worker.health().events <= 6
             gate.open()
             assert running.join() is None
@@ -304,19 +300,19 @@ def test_a_replay_is_handled_beside_the_feed(face, tmp_path, transactional):
         options = {"transactional": transactional}
         worker = worker_of(face, server.url, store, handle, **options)
         with Running(face, worker):
-            while not store.inner.letters():
-                threading.Event().wait(0.01)
-            for reason in ("nor now", None):
-                assert store.inner.replay("prices", ["0:2"]) == 1
-                while store.inner.letters() and reason not in _reasons(store):
-                    threading.Event().wait(0.01)
+            until(store.inner.letters)
+            assert store.inner.replay("prices", ["0:2"]) == 1
+            until(lambda: "Reject: nor now" in _reasons(store))
+            assert not store.inner.letters()[0].is_replayed
+            assert store.inner.replay("prices", ["0:2"]) == 1
+            until(lambda: not store.inner.letters())
     assert store.inner.letters() == []
     assert got == ["1", "3", "4", "2"]
     assert worker.log.of("worker.replaying")[0]["key"] == "0:2"
 
 
 def _reasons(store):
-    return [x.reason.partition(": ")[2] for x in store.inner.letters()]
+    return [letter.reason for letter in store.inner.letters()]
 
 
 # ---------------------------------------------------------------- ends
@@ -325,18 +321,9 @@ def _reasons(store):
 def test_stop_finishes_what_was_begun_and_drops_what_waits(face):
     store, gate, got = MemoryStore(), Gate(), []
 
-    async def held(event):
-        while not gate._opened.is_set():
-            await asyncio.sleep(0.005)
-        got.append(event.id)
-
     def handle(event):
-        gate._reached.release()
-        if face is Async:
-            return held(event)
-        gate._opened.wait(20)
         got.append(event.id)
-        return None
+        return gate.hold(face)
 
     with feed(30, then="hang") as server:
         worker = worker_of(face, server.url, store, handle, concurrency=2)
@@ -345,8 +332,7 @@ def test_stop_finishes_what_was_begun_and_drops_what_waits(face):
             gate.wait_for_one()
             worker.stop()
             worker.stop()
-            while "worker.draining" not in worker.log.names:
-                threading.Event().wait(0.005)
+            until(lambda: "worker.draining" in worker.log.names)
             assert store.places()[0].owner
             gate.open()
             assert running.join() is None
@@ -359,18 +345,10 @@ def test_stop_finishes_what_was_begun_and_drops_what_waits(face):
 def test_what_does_not_end_in_time_keeps_the_claim(face):
     store, gate, errors = MemoryStore(), Gate(), []
 
-    async def held():
-        while not gate._opened.is_set():
-            try:
-                await asyncio.sleep(0.005)
-            except asyncio.CancelledError:
-                continue  # it swallows them
-
     def handle(event):
         if event.id == "1":
             return asyncio.sleep(0) if face is Async else None
-        gate._reached.release()
-        return held() if face is Async else gate._opened.wait(20)
+        return gate.hold_on() if face is Async else gate.hold(face)
 
     async def main():
         try:
@@ -411,8 +389,7 @@ def test_a_retry_that_waits_is_given_up(face):
         worker = worker_of(face, server.url, store, handle, retrying=policy)
         with Running(face, worker) as running:
             assert reached.wait(20)
-            while "worker.retrying" not in worker.log.names:
-                threading.Event().wait(0.005)
+            until(lambda: "worker.retrying" in worker.log.names)
             worker.stop()
             assert running.join() is None
     assert store.letters() == []
@@ -613,7 +590,7 @@ def test_a_workers_source_commits_and_transacts_for_nobody_else():
     store, errors = MemoryStore(), []
 
     def handle(event):
-        for attempt in (lambda: source.commit(event), lambda: enter()):
+        for attempt in (lambda: source.commit(event), enter):
             try:
                 attempt()
             except TypeError as error:

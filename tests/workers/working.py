@@ -6,6 +6,8 @@ import asyncio
 import inspect
 import random
 import threading
+import time
+from contextlib import suppress
 
 import httpxr
 
@@ -17,7 +19,7 @@ from reconnecting_sse import (
     StreamingTransport,
     SubscriptionWorker,
 )
-from tests.durable.playing import SECONDS, Log, Watched
+from tests.durable.playing import SECONDS, Log
 
 QUICK = CommitPolicy(interval=0.02)
 POLICY = ReconnectPolicy(initial_delay=0.02, max_delay=0.1)
@@ -120,9 +122,19 @@ class Gate:
         self._opened = threading.Event()
         self._reached = threading.Semaphore(0)
 
-    def pass_through(self):
+    def hold(self, face):
+        """For a handler to return."""
         self._reached.release()
-        assert self._opened.wait(SECONDS)
+        if face is Async:
+            return asyncio.to_thread(self._opened.wait, SECONDS)
+        return self._opened.wait(SECONDS)
+
+    async def hold_on(self):
+        """As ``hold``, whoever cancels it."""
+        self._reached.release()
+        while not self._opened.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.to_thread(self._opened.wait, SECONDS)
 
     def wait_for_one(self):
         assert self._reached.acquire(timeout=SECONDS)
@@ -131,21 +143,16 @@ class Gate:
         self._opened.set()
 
 
+def until(predicate):
+    """Wait until it is so."""
+    end = time.monotonic() + SECONDS
+    pause = threading.Event()
+    while not predicate():
+        assert time.monotonic() < end
+        pause.wait(0.002)
+
+
 def shuffled(seed, seconds=0.002):
     """Some seconds, each time others."""
     rng = random.Random(seed)
     return lambda: rng.uniform(0, seconds)
-
-
-__all__ = [
-    "FACES",
-    "QUICK",
-    "SECONDS",
-    "Async",
-    "Gate",
-    "Running",
-    "Sync",
-    "Watched",
-    "shuffled",
-    "worker_of",
-]
