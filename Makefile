@@ -54,7 +54,7 @@ QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py sou
 QUICK += --ignore-glob='tests/core/test_decoder*'
 
 # Their tests are skipped without; what only they reach is then not covered.
-SERVERS := nginx redis-server mariadbd postgres
+SERVERS := nginx redis-server mariadbd postgres promtool
 FOUND = $(shell for name in $(SERVERS); do \
 	PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')" \
 	command -v "$$name" >/dev/null && echo "$$name"; done)

@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from reconnecting_sse import (
     ClaimLost,
+    DeadLetter,
     DrainTimeout,
     EventNotHandled,
     ReconnectingEventSource,
@@ -19,6 +20,7 @@ from reconnecting_sse import (
     StoreUnavailable,
     SubscriptionWorker,
 )
+from reconnecting_sse.core.claims import Beside, Mark
 from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.testing import Answer, NumberedFeed, RandomFaults, ScriptedServer
@@ -609,3 +611,22 @@ def test_a_workers_source_commits_and_transacts_for_nobody_else():
         worker.run()
     assert "a worker commits" in errors[0]
     assert "transactional" in errors[1]
+
+
+def test_a_replay_is_handled_on_a_quiet_feed_too(face):
+    store, got = MemoryStore(), []
+    claim = store.claim("prices", None, "last")
+    letters = tuple(letter_of(each) for each in "56")
+    store.commit([(claim, Mark(1, "9", Beside(buried=letters)))])
+    store.replay("prices", ["0:5", "0:6"])
+    with feed(9, then="hang") as server:
+        worker = worker_of(face, server.url, store, lambda e: got.append(e.data))
+        with Running(face, worker):
+            until(lambda: not store.letters())
+    assert got == ["old 5", "old 6"]
+
+
+def letter_of(position):
+    values = {"event": "message", "reason": "", "attempts": 1, "id": position}
+    values |= {"key": f"0:{position}", "position": position}
+    return DeadLetter(name="prices", data=f"old {position}", **values)

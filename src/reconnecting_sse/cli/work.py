@@ -83,6 +83,10 @@ def _named(text: str, name: str) -> Any:
 
 def work(options: WorkOptions) -> int:
     """Hand the feed's events to the handler until the end; the exit status."""
+    if options.store is None or options.name is None:
+        raise click.UsageError(
+            "a worker keeps its position: give --store URL and --name NAME"
+        )
     handler = _named(options.handler, "handler")
     try:
         if is_coroutine_function(handler):

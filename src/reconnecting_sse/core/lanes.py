@@ -38,7 +38,7 @@ class Lanes:
     def take(self, count: int) -> list[Delivery]:
         """Up to so many that can be handled now, and are not given out again."""
         ready = self._ready
-        if count == 1:
+        if count == 1:  # nearly always
             return [ready.popleft()] if ready else []
         return [ready.popleft() for _ in range(min(count, len(ready)))]
 

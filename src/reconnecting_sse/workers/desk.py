@@ -66,6 +66,7 @@ class Desk:
         self._room = options.room
         self._key = options.key if options.concurrency > 1 else None
         self._count = options.batch or 1
+        self._is_beginning = False
         self._leased = holding.durability.lease is not None
 
     @property
@@ -86,6 +87,13 @@ class Desk:
     def is_full(self) -> bool:
         """Whether so much is in hand that nothing more is to be read."""
         return self._lanes.in_hand >= (1 if self.is_careful else self._room)
+
+    def may_begin(self) -> bool:
+        """Whether nobody else sees to what comes before a life's first event."""
+        with self.holding.lock:
+            is_first = self.care is None and not self._is_beginning
+            self._is_beginning = True
+            return is_first
 
     @property
     def in_hand(self) -> int:
@@ -128,9 +136,12 @@ class Desk:
 
     def replay(self, letters: Sequence[DeadLetter]) -> None:
         """Dead letters are to be handed over once more; from the keeper."""
-        if self.care is None or self.is_careful or self.is_over:
+        if self.care is None and not self.may_begin():
             return  # it will say so again
-        for letter in letters:
+        if self.is_over:
+            return
+        # The first thing in a life goes alone, as a first event does.
+        for letter in letters if self.care is not None else letters[:1]:
             if letter.key not in self._replayed:
                 self._replayed.add(letter.key)
                 self.teller.tell(Replaying, key=letter.key)
@@ -143,7 +154,7 @@ class Desk:
         with self.holding.lock:
             if self.is_over:
                 return None
-            found = self._lanes.take(1 if self.is_careful else self._count)
+            found = self._lanes.take(self._count_now)
             if found and not self._may_begin():
                 self._lanes.give_back(found)
                 found = []
@@ -157,6 +168,13 @@ class Desk:
             else:
                 self._idle.append(bell)
             return found
+
+    @property
+    def _count_now(self) -> int:
+        """How many may be taken; with care one, and nobody else at anything."""
+        if not self.is_careful:
+            return self._count
+        return 0 if self._begun else 1
 
     def _may_begin(self) -> bool:
         """Whether the claim stands, as far as one knows."""

@@ -6,7 +6,6 @@ came of it. They yield errands for the keeper, pauses in seconds, and calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -21,21 +20,18 @@ from reconnecting_sse.core.errors import (
 from reconnecting_sse.core.retries import Retries
 from reconnecting_sse.core.work_facts import Buried, Retrying
 from reconnecting_sse.subscription.errands import Errand
+from reconnecting_sse.workers import prelude
+from reconnecting_sse.workers.recording import came_of, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconnecting_sse.core.deliveries import Delivery
     from reconnecting_sse.workers.desk import Desk
+    from reconnecting_sse.workers.recording import Steps
 
 REASON_LIMIT = 1000
 """How many characters of an error a dead letter keeps."""
-
-Steps = Generator[Errand | float | Callable[[], Any], Any, Any]
-
-
-class Stopped(Exception):
-    """The worker is to stop, and has waited no longer."""
 
 
 class _RolledBack(Exception):
@@ -68,6 +64,8 @@ class Handling:
 
     def handled(self, deliveries: Sequence[Delivery]) -> Steps:
         """Everything, from taking them in hand; nothing is left to be said of them."""
+        if self._desk.care is None:
+            yield from prelude.begun(self._desk)
         if self._desk.is_careful:
             (delivery,) = deliveries
             is_poison = yield from self._take_in_hand(delivery)
@@ -238,24 +236,3 @@ class Handling:
 
 
 _letter_of = attrgetter("letter")
-
-
-def came_of(errand: Errand) -> Any:
-    """What the store gave for it.
-
-    Raises:
-        StoreError: Or the error.
-        Stopped: Nobody has waited for it.
-    """
-    if not errand.is_done:
-        raise Stopped
-    if isinstance(errand.outcome, BaseException):
-        raise errand.outcome
-    return errand.outcome
-
-
-def recorded(mark: Mark, settle: Callable[[], object] = bool) -> Steps:
-    """Have a mark recorded, before anything else."""
-    errand = Errand("record", mark=mark, settle=settle)
-    yield errand
-    came_of(errand)

@@ -8,11 +8,11 @@ from reconnecting_sse.core.care import Care
 from reconnecting_sse.core.claims import Beside, Mark
 from reconnecting_sse.core.work_facts import Careful
 from reconnecting_sse.subscription.errands import Errand
-from reconnecting_sse.workers.handling import came_of, recorded
+from reconnecting_sse.workers.recording import came_of, recorded
 
 if TYPE_CHECKING:
     from reconnecting_sse.workers.desk import Desk
-    from reconnecting_sse.workers.handling import Steps
+    from reconnecting_sse.workers.recording import Steps
 
 
 def begun(desk: Desk) -> Steps:
@@ -35,6 +35,15 @@ def begun(desk: Desk) -> Steps:
             Careful, starts=claim.starts + 1, hand=claim.hand, begun=claim.begun
         )
     desk.care = care
+    desk.ring()
+
+
+def first(desk: Desk) -> Steps:
+    """The same, for a reader: unless a dead letter came before its first event."""
+    if desk.may_begin():
+        yield from begun(desk)
+    while desk.care is None and not desk.is_over:
+        yield None
 
 
 def put_down(desk: Desk) -> Steps:

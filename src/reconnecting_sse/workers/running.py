@@ -20,15 +20,15 @@ from reconnecting_sse.workers import prelude
 from reconnecting_sse.workers.crews import TaskCrew, ThreadCrew
 from reconnecting_sse.workers.desk import Desk
 from reconnecting_sse.workers.filling import Backfill, as_async
-from reconnecting_sse.workers.handling import Stopped, recorded
+from reconnecting_sse.workers.recording import Stopped, recorded
 from reconnecting_sse.workers.steps import AsyncSteps, SyncSteps
 from reconnecting_sse.workers.telling import Teller
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.lifecycle import Lifecycle
     from reconnecting_sse.source import ReconnectingEventSource
-    from reconnecting_sse.workers.handling import Steps
     from reconnecting_sse.workers.options import WorkOptions
+    from reconnecting_sse.workers.recording import Steps
     from reconnecting_sse.workers.watching import Watch
 
 
@@ -170,7 +170,7 @@ class SyncRun(_Run):
         desk, wait = self.desk, self._steps.wait
         for event in self._source.iter_sse():
             if desk.care is None:
-                self._steps.run(prelude.begun(desk))
+                self._steps.run(prelude.first(desk))
             desk.take_over(event)
             if desk.is_full:
                 while desk.is_full and not desk.is_over:
@@ -180,7 +180,7 @@ class SyncRun(_Run):
     def _fill(self, events: Any) -> None:
         desk, wait = self.desk, self._steps.wait
         if desk.care is None:
-            self._steps.run(prelude.begun(desk))
+            self._steps.run(prelude.first(desk))
         backfill = Backfill(desk)
         for event in events:
             backfill.take_over(event)
@@ -254,7 +254,7 @@ class AsyncRun(_Run):
         desk, wait = self.desk, self._steps.wait
         async for event in self._source.aiter_sse():
             if desk.care is None:
-                await self._steps.run(prelude.begun(desk))
+                await self._steps.run(prelude.first(desk))
             if self._filling is not None:
                 await self._filled()
             desk.take_over(event)
@@ -284,7 +284,7 @@ class AsyncRun(_Run):
             if before is not None:
                 await before
             if desk.care is None:
-                await steps.run(prelude.begun(desk))
+                await steps.run(prelude.first(desk))
             async for event in as_async(events):
                 backfill.take_over(event)
                 while desk.is_full and not desk.is_over:

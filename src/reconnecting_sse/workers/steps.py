@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.subscription.custody import Custody
     from reconnecting_sse.workers.desk import Desk
-    from reconnecting_sse.workers.handling import Steps
+    from reconnecting_sse.workers.recording import Steps
 
 
 class SyncSteps:
@@ -57,6 +57,8 @@ class SyncSteps:
             return self._run_errand(step)
         if isinstance(step, float):
             return self._pause(step)
+        if step is None:
+            return self.wait()
         return step()
 
     def _run_errand(self, errand: Errand) -> None:
@@ -124,6 +126,8 @@ class AsyncSteps:
             return await self._run_errand(step)
         if isinstance(step, float):
             return await self._pause(step)
+        if step is None:
+            return await self.wait()
         return await step()
 
     async def _run_errand(self, errand: Errand) -> None:
