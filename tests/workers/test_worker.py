@@ -11,7 +11,6 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from reconnecting_sse import (
     ClaimLost,
-    DeadLetter,
     DrainTimeout,
     EventNotHandled,
     ReconnectingEventSource,
@@ -32,6 +31,7 @@ from tests.workers.working import (
     Gate,
     Running,
     Sync,
+    letter_of,
     shuffled,
     until,
     worker_of,
@@ -624,9 +624,3 @@ def test_a_replay_is_handled_on_a_quiet_feed_too(face):
         with Running(face, worker):
             until(lambda: not store.letters())
     assert got == ["old 5", "old 6"]
-
-
-def letter_of(position):
-    values = {"event": "message", "reason": "", "attempts": 1, "id": position}
-    values |= {"key": f"0:{position}", "position": position}
-    return DeadLetter(name="prices", data=f"old {position}", **values)

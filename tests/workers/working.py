@@ -14,6 +14,7 @@ import httpxr
 from reconnecting_sse import (
     AsyncStreamingTransport,
     CommitPolicy,
+    DeadLetter,
     ReconnectingEventSource,
     ReconnectPolicy,
     StreamingTransport,
@@ -156,3 +157,9 @@ def shuffled(seed, seconds=0.002):
     """Some seconds, each time others."""
     rng = random.Random(seed)
     return lambda: rng.uniform(0, seconds)
+
+
+def letter_of(position):
+    values = {"event": "message", "reason": "", "attempts": 1, "id": position}
+    values |= {"key": f"0:{position}", "position": position}
+    return DeadLetter(name="prices", data=f"old {position}", **values)

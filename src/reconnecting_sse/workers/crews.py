@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.workers.handling import Handling
-from reconnecting_sse.workers.steps import AsyncSteps, SyncSteps
+from reconnecting_sse.workers.steps import AsyncSteps, SyncSteps, called
 
 if TYPE_CHECKING:
     from reconnecting_sse.core.deliveries import Delivery
@@ -112,7 +113,7 @@ class TaskCrew(_Crew):
             await steps.run(self._handling.handled(deliveries))
             return False
         try:
-            await self._handler(self._argument(deliveries))
+            await called(partial(self._handler, self._argument(deliveries)))
         except Exception as error:  # noqa: BLE001  (whatever a handler raises)
             await steps.run(self._handling.tried(deliveries, error))
             return False

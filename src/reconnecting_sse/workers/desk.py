@@ -143,9 +143,15 @@ class Desk:
         # The first thing in a life goes alone, as a first event does.
         for letter in letters if self.care is not None else letters[:1]:
             if letter.key not in self._replayed:
-                self._replayed.add(letter.key)
-                self.teller.tell(Replaying, key=letter.key)
-                self.add(_delivery_of(letter))
+                self._replay(letter)
+
+    def _replay(self, letter: DeadLetter) -> None:
+        self._replayed.add(letter.key)
+        self.teller.tell(Replaying, key=letter.key)
+        try:
+            self.add(_delivery_of(letter))
+        except Exception as error:  # noqa: BLE001  (of the caller's ``key``)
+            self.fail(error)
 
     # ------------------------------------------------------------------ the handlers'
 

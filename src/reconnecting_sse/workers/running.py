@@ -65,6 +65,10 @@ class _Run(ABC):
         self._subscription = durable_of(source)
         self._holding = holding = self._subscription.holding
         self._custody = self._subscription.custody
+        if holding.ledger is not None:
+            raise RuntimeError(
+                "the source was iterated before: give the worker its own"
+            )
         effects = self._subscription.effects
         teller = Teller(effects.logger, effects.url, holding.durability.name)
         self.desk: Desk = Desk(options, holding, teller)
@@ -190,7 +194,8 @@ class SyncRun(_Run):
                 raise Stopped
         while not backfill.is_done and not desk.is_over:
             wait()
-        backfill.lift()
+        if backfill.is_done:
+            backfill.lift()
 
     def _drain(self) -> DrainTimeout | None:
         desk, deadline = self.desk, inf
@@ -293,7 +298,8 @@ class AsyncRun(_Run):
                     return
             while not backfill.is_done and not desk.is_over:
                 await steps.wait()
-            backfill.lift()
+            if backfill.is_done:
+                backfill.lift()
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  (raised at the end)

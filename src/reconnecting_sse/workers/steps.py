@@ -128,7 +128,7 @@ class AsyncSteps:
             return await self._pause(step)
         if step is None:
             return await self.wait()
-        return await step()
+        return await called(step)
 
     async def _run_errand(self, errand: Errand) -> None:
         errand.bell = self.ring
@@ -157,6 +157,21 @@ class AsyncSteps:
             async with asyncio.timeout(None if seconds == inf else seconds):
                 await self._bell.wait()
         self._bell.clear()
+
+
+async def called(function: Callable[[], Any]) -> Any:
+    """Await what a handler gives; a cancellation of its own is an error of its own.
+
+    Raises:
+        RuntimeError: It awaited what somebody had cancelled, and nobody cancels us.
+    """
+    try:
+        return await function()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("the handler awaited what was cancelled") from error
 
 
 def _limit(patience: float | None) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.deliveries import WorkLedger
 from reconnecting_sse.core.health import Health
-from reconnecting_sse.core.lifecycle import Closed, Dropped, Opened
+from reconnecting_sse.core.lifecycle import Claimed, Closed, Dropped, Opened
 from reconnecting_sse.core.session import State
 from reconnecting_sse.core.silences import Silences
 from reconnecting_sse.subscription import clock as clocks
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from reconnecting_sse.source import ReconnectingEventSource
     from reconnecting_sse.subscription.durable import DurableSubscription
     from reconnecting_sse.workers.desk import Desk
+
+
+_ENDS = (Dropped, Closed)
 
 
 class Watch:
@@ -41,9 +44,10 @@ class Watch:
         subscription.effects.listen(self._hear)
 
     def _hear(self, fact: Lifecycle) -> None:
+        is_open = self._not_open_since is None
         if isinstance(fact, Opened):
             self._not_open_since = None
-        elif isinstance(fact, (Dropped, Closed)) and self._not_open_since is None:
+        elif isinstance(fact, Claimed) or (is_open and isinstance(fact, _ENDS)):
             self._not_open_since = self._clock.now()
 
     def reading_again(self) -> None:
