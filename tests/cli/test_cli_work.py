@@ -164,6 +164,13 @@ def test_all_that_a_worker_can_be_told_it_can_be(module, server):
     assert sorted(seen(module)) == ["1", "2", "3", "4", "5"]
 
 
+def test_it_needs_no_opentelemetry(module, server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    name = "reconnecting_sse.workers.telemetry"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    assert run(server, f"{module}:plain").exit_code == 0
+
+
 def test_effects_and_positions_can_be_one(module, server):
     assert run(server, f"{module}:written", "--transactional").exit_code == 0
     transaction = store().begin(store().claim("other", None, "me"))

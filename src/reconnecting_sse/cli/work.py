@@ -127,9 +127,20 @@ async def _aworking(handler: Any, options: WorkOptions) -> None:
 def _worker(client: Any, handler: Any, options: WorkOptions) -> SubscriptionWorker:
     source = source_of(client, options, _logger(options))
     try:
-        return SubscriptionWorker(source, handler, **options.keywords)
+        return SubscriptionWorker(
+            source, handler, telemetry=_telemetry(), **options.keywords
+        )
     except (TypeError, ValueError) as error:
         raise click.UsageError(in_options(str(error))) from error
+
+
+def _telemetry() -> Any:
+    """By OpenTelemetry, where its API is installed: an SDK decides what is kept."""
+    try:
+        from reconnecting_sse.workers.telemetry import Telemetry  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return None
+    return Telemetry()
 
 
 def _logger(options: WorkOptions) -> Any:

@@ -63,6 +63,9 @@ _FINAL = (Stop, Raised)
 class Effects(Protocol):
     """What a face offers the loop; the results of some may be awaitables."""
 
+    def turn(self, now: float) -> float:
+        """Seconds until an attempt may be made, for all who share a budget; at once."""
+
     def open(self, attempt: Attempt) -> Any:
         """Make an attempt: an ``Answer``, a ``Failure``, or ``Raised``."""
 
@@ -168,6 +171,9 @@ def subscription(
 
 
 def _attempt(session: StreamSession, effects: Effects, now: Clock) -> Any:
+    wait = effects.turn(now())
+    if wait > 0:
+        return effects.sleep(wait)
     attempt = session.connecting(now())
     tell(session, effects)
     # Whoever is told may raise, and so end it.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from reconnecting_sse.core.answer import Answer
+    from reconnecting_sse.core.budget import ConnectBudget
     from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
     from reconnecting_sse.core.sent import Sent
@@ -60,10 +61,12 @@ class _Effects(Generic[_Body]):
     # What facts are told under, whoever else has some to tell.
     logger: Any
     url: str
+    method: str
 
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
         self.logger, self.url = attempts.logger, redacted(attempts.url)
+        self.method = attempts.request.method
         self._clock = clocks.CLOCK
         self._body: _Body | None = None
         self._exchange: Exchange | None = None
@@ -71,11 +74,24 @@ class _Effects(Generic[_Body]):
         self.tell: Callable[[Lifecycle], None] = attempts.tell
         self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
+        self.budget: ConnectBudget | None = None
+        self._turn_at: float | None = None
 
     @property
     def sent(self) -> Sent | None:
         """What a server may have seen of this attempt; None before it began."""
         return None if self._exchange is None else self._exchange.sent
+
+    def turn(self, now: float) -> float:
+        """Seconds until an attempt may be made; a turn is kept until it is used."""
+        if self.budget is None:
+            return 0.0
+        if self._turn_at is None:
+            self._turn_at = self.budget.reserve(now)
+        wait = self._turn_at - now
+        if wait <= 0:
+            self._turn_at = None
+        return wait
 
     def listen(self, listener: Callable[[Lifecycle], object]) -> None:
         """From now on, tell one more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.subscription.custody import AsyncCustody
 from reconnecting_sse.workers.options import WorkOptions
 from reconnecting_sse.workers.running import AsyncRun, SyncRun, durable_of
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.health import Health
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.source import ReconnectingEventSource
+    from reconnecting_sse.subscription.durable import DurableSubscription
     from reconnecting_sse.workers.probes import Probes
+    from reconnecting_sse.workers.telemetry import Telemetry
 
 
 class SubscriptionWorker:
@@ -64,6 +67,8 @@ class SubscriptionWorker:
         stalled_after: Seconds after which an event in hand means that it is stuck.
         probes: Where to serve ``/live``, ``/ready`` and ``/metrics`` while it runs, as
             "127.0.0.1:8080"; metrics need the extra ``prometheus``.
+        telemetry: A ``Telemetry`` of its own: spans and metrics by OpenTelemetry (extra
+            ``otel``).
 
     Raises:
         TypeError: The source has no store, or a keyword is of a wrong type.
@@ -88,10 +93,11 @@ class SubscriptionWorker:
         drain_timeout: float = 20.0,
         stalled_after: float = 300.0,
         probes: str | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._source = source
         self._options = WorkOptions(
-            handler=handler,
+            handler=self._told(handler, telemetry),
             transactional=transactional,
             batch=batch,
             concurrency=concurrency,
@@ -106,6 +112,8 @@ class SubscriptionWorker:
             stalled_after=stalled_after,
         )
         subscription = durable_of(source)
+        if telemetry is not None:
+            self._tell(telemetry, subscription)
         self._source_is_async = isinstance(subscription.custody, AsyncCustody)
         self._watch = Watch(source, subscription, stalled_after)
         self._probes = None if probes is None else self._probes_at(probes)
@@ -161,6 +169,22 @@ class SubscriptionWorker:
         """How it is, as a value: what probes and metrics are made of."""
         run = self._run
         return self._watch.health(None if run is None else run.desk)
+
+    @staticmethod
+    def _told(handler: Any, telemetry: Telemetry | None) -> Any:
+        if telemetry is None or not callable(handler):
+            return handler
+        return telemetry.around(handler, is_async=is_coroutine_function(handler))
+
+    def _tell(self, telemetry: Telemetry, subscription: DurableSubscription) -> None:
+        effects = subscription.effects
+        telemetry.bind(
+            url=effects.url,
+            method=effects.method,
+            name=subscription.holding.durability.name,
+            health=self.health,
+        )
+        effects.listen(telemetry.hear)
 
     def _probes_at(self, address: str) -> Probes:
         from reconnecting_sse.workers.probes import Probes  # noqa: PLC0415  (seldom)
