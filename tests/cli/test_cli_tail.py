@@ -302,7 +302,7 @@ def test_an_expired_certificate_is_not_to_be_trusted(tmp_path):
 def test_what_there_is_no_option_for_is_not_advised():
     limit = "max_event_bytes="
     with (
-        mock.patch.object(tail, "ReconnectingEventSource", small_events),
+        mock.patch.object(feed, "ReconnectingEventSource", small_events),
         ScriptedServer([events("data: " + "x" * 100 + "\n\n")]) as server,
     ):
         result = run(server.url)

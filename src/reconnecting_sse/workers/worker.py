@@ -134,7 +134,7 @@ class SubscriptionWorker:
             SSEError: The subscription is over, and why.
             RuntimeError: It was run before.
         """
-        self._options.check_face(self._source_is_async, is_async=False)
+        self._check(is_async=False)
         run = SyncRun(self._source, self._options, self._watch)
         with taken(self.stop), self._probes or nullcontext():
             self._begin(run)
@@ -142,15 +142,18 @@ class SubscriptionWorker:
 
     async def arun(self) -> None:
         """As ``run``, on the async face; a cancellation breaks handlers off."""
-        self._options.check_face(self._source_is_async, is_async=True)
+        self._check(is_async=True)
         run = AsyncRun(self._source, self._options, self._watch)
         with taken(self.stop), self._probes or nullcontext():
             self._begin(run)
             await run.run()
 
-    def _begin(self, run: SyncRun | AsyncRun) -> None:
+    def _check(self, *, is_async: bool) -> None:
+        self._options.check_face(self._source_is_async, is_async=is_async)
         if self._run is not None:
             raise RuntimeError("a worker runs once: make another one")
+
+    def _begin(self, run: SyncRun | AsyncRun) -> None:
         self._run = run
         if self._is_stopped:
             run.stop()
