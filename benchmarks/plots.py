@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 WIDTH = 760
 LABELS = 210
 LEAST_POWER = 3
+FEW_SECONDS = 10
 COLOURS = ("#2f81c7", "#c9762c", "#3f9c58", "#a160b8", "#b8506a", "#7d8590")
 
 # Text follows the reader's scheme where the viewer says which; else it is mid-grey.
@@ -163,4 +164,66 @@ def _legend(names: Sequence[str], y: float) -> list[str]:
         parts.append(f'<circle cx="{x + 5:g}" cy="{y - 4:g}" r="5" fill="{colour}"/>')
         parts.append(_text(x + 14, y, name))
         x += 30 + 6.6 * len(name)
+    return parts
+
+
+@dataclass(frozen=True)
+class Track:
+    """What one process did: each stretch from, to, in seconds; a moment has no length.
+
+    Attributes:
+        faint: Stretches in which it only waited.
+    """
+
+    label: str
+    stretches: Sequence[tuple[float, float]]
+    faint: Sequence[tuple[float, float]] = ()
+
+
+def timeline(
+    title: str,
+    tracks: Sequence[Track],
+    marks: Sequence[tuple[float, str]],
+    *,
+    seconds: float,
+) -> str:
+    """Tracks below each other over one axis of time, and what happened when."""
+    scale = (WIDTH - LABELS - 20) / seconds
+    bottom = 74.0 + 34 * len(tracks)
+    parts = []
+    for number, (moment, label) in enumerate(marks):
+        x = LABELS + moment * scale
+        parts.append(_line(x, 48, x, bottom, strong=True))
+        anchor = "end" if x > WIDTH - 160 else "start"
+        parts.append(_text(x, 44 if number % 2 else 32, label, anchor=anchor))
+    for number, track in enumerate(tracks):
+        y = 60.0 + 34 * number
+        colour = COLOURS[number % len(COLOURS)]
+        parts.append(_text(LABELS - 10, y + 15, track.label, anchor="end"))
+        for begin, end in track.faint:
+            parts.append(_stretch(LABELS + begin * scale, y + 8, end - begin, scale, 6))
+        for begin, end in track.stretches:
+            x, length = LABELS + begin * scale, max((end - begin) * scale, 1.2)
+            look = f'fill="{colour}" rx="1"'
+            parts.append(
+                f'<rect x="{x:.1f}" y="{y:g}" width="{length:.1f}" height="22" {look}/>'
+            )
+    parts += _seconds_axis(bottom, seconds, scale)
+    return _document(bottom + 26, title, parts)
+
+
+def _stretch(x: float, y: float, length: float, scale: float, height: float) -> str:
+    look = 'fill="#8b949e" fill-opacity="0.35" rx="2"'
+    return (
+        f'<rect x="{x:.1f}" y="{y:g}" width="{length * scale:.1f}" height="{height:g}"'
+        f" {look}/>"
+    )
+
+
+def _seconds_axis(y: float, seconds: float, scale: float) -> list[str]:
+    parts = [_line(LABELS, y, WIDTH - 20, y)]
+    step = 1 if seconds <= FEW_SECONDS else 5
+    for second in range(0, int(seconds) + 1, step):
+        x = LABELS + second * scale
+        parts.append(_text(x, y + 16, f"{second} s", anchor="middle"))
     return parts
