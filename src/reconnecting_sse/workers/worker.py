@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.subscription.custody import AsyncCustody
 from reconnecting_sse.workers.options import WorkOptions
-from reconnecting_sse.workers.running import AsyncRun, SyncRun, durable_of
+from reconnecting_sse.workers.run import durable_of
+from reconnecting_sse.workers.running import AsyncRun, SyncRun
 from reconnecting_sse.workers.signals import taken
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.core.lifecycle import Gap
     from reconnecting_sse.source import ReconnectingEventSource
+
+_Run = TypeVar("_Run", SyncRun, AsyncRun)
 
 
 class SubscriptionWorker:
@@ -114,28 +117,25 @@ class SubscriptionWorker:
             EventNotHandled: A handler failed, and dead letters are not wanted.
             ClaimLost: Another process has taken over.
             SSEError: The subscription is over, and why.
-            RuntimeError: It was run before.
+            RuntimeError: It was run before, or the source read.
         """
         self._options.check_face(self._source_is_async, is_async=False)
-        run = SyncRun(self._source, self._options)
         with taken(self.stop):
-            self._begin(run)
-            run.run()
+            self._begun(SyncRun).run()
 
     async def arun(self) -> None:
         """As ``run``, on the async face; a cancellation breaks handlers off."""
         self._options.check_face(self._source_is_async, is_async=True)
-        run = AsyncRun(self._source, self._options)
         with taken(self.stop):
-            self._begin(run)
-            await run.run()
+            await self._begun(AsyncRun).run()
 
-    def _begin(self, run: SyncRun | AsyncRun) -> None:
+    def _begun(self, kind: Callable[..., _Run]) -> _Run:
         if self._run is not None:
             raise RuntimeError("a worker runs once: make another one")
-        self._run = run
+        self._run = run = kind(self._source, self._options)
         if self._is_stopped:
             run.stop()
+        return run
 
     def stop(self) -> None:
         """Read no more, finish what was begun, commit, release, and return.
