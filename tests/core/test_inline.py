@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconnecting_sse.core.decoder import EventStreamDecoder
 from reconnecting_sse.core.errors import EventTooLarge
 from reconnecting_sse.core.inline import InlineDecoder
+from reconnecting_sse.core.recent import own_id
 from tests.core.test_decoder_limits import Memory
 from tests.reference import name_and_value
 from tests.streams import cut_streams, huge_lines, seen, streams, with_huge_lines
@@ -19,9 +20,13 @@ MIB = 1024 * 1024
 OVER = "passed over"
 
 
-def inline(limit, *, hears=True, passes_over=True):
+def inline(limit, *, hears=True, passes_over=True, identifies=False):
     return InlineDecoder(
-        "", max_event_bytes=limit, hears=hears, passes_over=passes_over
+        "",
+        max_event_bytes=limit,
+        hears=hears,
+        passes_over=passes_over,
+        identifies=identifies,
     )
 
 
@@ -123,6 +128,51 @@ def test_events_are_those_of_the_bare_decoder(stream):
     items = inline(None).feed(stream)
     assert [seen(i) for i in items if not isinstance(i, str)] == events
     assert items_of(inline(None, hears=False), [stream]) == events
+
+
+@given(cut_streams(), st.integers(0, 24), huge_lines, st.booleans(), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_where_events_are_identified_everything_else_is_the_same(
+    cut_stream, limit, huge, hears, passes_over
+):
+    _, chunks = cut_stream
+    options = {"hears": hears, "passes_over": passes_over}
+    plain = inline(limit, **options)
+    decoder = inline(limit, identifies=True, **options)
+    with with_huge_lines(huge):
+        for chunk in chunks:
+            assert until_too_large(decoder, chunk) == until_too_large(plain, chunk)
+            assert decoder.last_event_id == plain.last_event_id
+            assert decoder.retry_ms == plain.retry_ms
+
+
+def until_too_large(decoder, chunk):
+    try:
+        return items_of(decoder, [chunk])
+    except EventTooLarge:
+        return OVER
+
+
+@pytest.mark.parametrize(
+    ("block", "own"),
+    [
+        (b"id: 7\ndata: a\n\n", "7"),
+        (b"data: a\nid:7\n\n", "7"),
+        (b"data: a\n\n", None),
+        (b"id: \0\ndata: a\n\n", None),
+        (b"id\ndata: a\n\n", None),
+        (b"id: 7\n\ndata: a\n\n", None),
+        (b":c\nid: 7\ndata: 123456789012345\n\ndata: a\n\n", None),
+    ],
+)
+@given(cuts=st.lists(st.integers(0, 50), max_size=5))
+def test_an_event_had_its_id_itself_if_its_block_had_one(block, own, cuts):
+    edges = [0, *sorted(min(cut, len(block)) for cut in cuts), len(block)]
+    chunks = [block[a:b] for a, b in itertools.pairwise(edges)]
+    decoder = inline(16, identifies=True)
+    *_, event = [item for chunk in chunks for item in decoder.feed(chunk)]
+    assert event.data == "a"
+    assert own_id(event) == own
 
 
 def test_an_event_that_is_not_passed_over_is_raised_after_those_before_it():

@@ -1,109 +1,101 @@
-"""Duplicates: by the IDs that events had themselves."""
+"""Which events had an ID themselves, and which of those came before."""
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 from httpxr.sse import ServerSentEvent
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconnecting_sse.core.inline import InlineDecoder
-from reconnecting_sse.core.recent import IdentifiedEvent, RecentIds, identified, own_id
-
-
-def plain(id_):
-    return ServerSentEvent("message", "data", id_, None)
-
-
-def own(id_):
-    return identified(plain(id_))
-
-
-def test_an_id_that_was_handed_over_is_a_duplicate():
-    recent = RecentIds(3)
-    assert [recent.is_duplicate(own(each)) for each in "1221"] == [
-        *(False, False),
-        *(True, True),
-    ]
-
-
-def test_an_event_without_an_id_of_its_own_never_is():
-    recent = RecentIds(3)
-    assert not recent.is_duplicate(own("1"))
-    assert not recent.is_duplicate(plain("1"))
-    assert not recent.is_duplicate(own(""))
-    assert not recent.is_duplicate(own(""))
-
-
-def test_only_the_last_ones_are_remembered():
-    recent = RecentIds(2)
-    for each in "123":
-        assert not recent.is_duplicate(own(each))
-    assert not recent.is_duplicate(own("1"))
-    assert recent.is_duplicate(own("3"))
-
-
-def test_those_of_the_last_life_come_first():
-    recent = RecentIds(2)
-    assert not recent.is_duplicate(own("3"))
-    recent.restore(("1", "2"))
-    assert recent.is_duplicate(own("2"))
-    assert recent.is_duplicate(own("3"))
-    assert not recent.is_duplicate(own("1"))
-
-
-def test_what_is_kept_is_what_was_passed():
-    recent = RecentIds(2)
-    recent.restore(("1",))
-    recent.passed(own("2"))
-    recent.passed(plain("2"))
-    recent.passed(None)
-    assert recent.after(()) == ("1", "2")
-    assert recent.after([own("3"), plain("3"), None, own("4")]) == ("3", "4")
-
-
-def test_nothing_is_kept_where_nothing_is_asked_for():
-    recent = RecentIds(0)
-    assert not recent.is_duplicate(own("1"))
-    assert not recent.is_duplicate(own("1"))
-    recent.passed(own("1"))
-    assert recent.after([own("2")]) is None
-
-
-STREAM = (
-    b"id: 1\ndata: a\n\n"
-    b"data: b\n\n"
-    b": heartbeat\n\n"
-    b"data: c\nid: 1\n\n"
-    b"id: 2\n\n"
-    b"data: d\n\n"
-    b"id\ndata: e\n\n"
+from reconnecting_sse.core.recent import (
+    IdentifiedEvent,
+    RecentIds,
+    identified,
+    own_id,
 )
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 1000])
-@pytest.mark.parametrize("hears", [True, False])
-def test_a_decoder_tells_who_had_one(size, hears):
-    decoder = InlineDecoder(
-        "", max_event_bytes=None, hears=hears, passes_over=False, identifies=True
-    )
-    pieces = [STREAM[at : at + size] for at in range(0, len(STREAM), size)]
-    items = [item for piece in pieces for item in decoder.feed(piece)]
-    events = [item for item in items if isinstance(item, ServerSentEvent)]
-    assert [(e.data, e.id, own_id(e)) for e in events] == [
-        ("a", "1", "1"),
-        ("b", "1", None),
-        ("c", "1", "1"),
-        ("d", "2", None),
-        ("e", "", None),
+def event(number):
+    return identified(ServerSentEvent("price", f"data {number}", str(number), 5))
+
+
+def test_an_event_that_had_its_id_itself_is_the_same_event():
+    plain = ServerSentEvent("price", "1", "7", 5)
+    one = identified(plain)
+    assert isinstance(one, IdentifiedEvent)
+    assert repr(one) == repr(plain)
+    assert not hasattr(one, "__dict__")
+    assert own_id(one) == "7"
+
+
+@pytest.mark.parametrize(
+    "one", [None, ServerSentEvent(id="7"), identified(ServerSentEvent())]
+)
+def test_others_have_none(one):
+    assert own_id(one) is None
+    recent = RecentIds(5)
+    recent.passed(one)
+    assert recent.after([one]) == ()
+    if one is not None:
+        assert not recent.is_duplicate(one)
+        assert not recent.is_duplicate(one)
+
+
+def test_the_last_ones_are_remembered_and_no_more():
+    recent = RecentIds(2)
+    assert [recent.is_duplicate(event(n)) for n in (1, 2, 1, 3, 1, 3)] == [
+        *(False, False, True),
+        *(False, False, True),
     ]
-    assert isinstance(events[0], IdentifiedEvent)
-    assert (len(items) - len(events)) == hears
 
 
-def test_one_that_is_passed_over_leaves_no_mark():
-    decoder = InlineDecoder(
-        "", max_event_bytes=20, hears=False, passes_over=True, identifies=True
-    )
-    (error,) = decoder.feed(b"id: 1\ndata: " + b"x" * 50 + b"\n\n")
-    assert "larger" in str(error)
-    (event,) = decoder.feed(b"data: y\n\n")
-    assert (event.id, own_id(event)) == ("1", None)
+def test_nothing_is_a_duplicate_where_nothing_is_to_be_remembered():
+    recent = RecentIds(0)
+    assert not recent.is_duplicate(event(1))
+    assert not recent.is_duplicate(event(1))
+    recent.passed(event(1))
+    assert recent.after([event(2)]) is None
+    recent.restore(["8"])  # of a life that was to remember some
+    assert not recent.is_duplicate(event(8))
+
+
+def test_only_what_the_position_has_passed_is_kept():
+    recent = RecentIds(3)
+    for number in (1, 2, 3, 4):
+        recent.is_duplicate(event(number))
+    recent.passed(event(1))
+    assert recent.after(()) == ("1",)
+    assert recent.after([event(2), None, ServerSentEvent(id="x")]) == ("1", "2")
+    for number in (2, 3, 4):
+        recent.passed(event(number))
+    assert recent.after(()) == ("2", "3", "4")
+
+
+def test_those_of_the_last_life_come_before_those_of_this_one():
+    recent = RecentIds(3)
+    recent.is_duplicate(event(3))
+    recent.restore(("1", "2"))
+    assert recent.after(()) == ("1", "2")
+    assert [recent.is_duplicate(event(n)) for n in (1, 2, 3)] == [True, True, True]
+    assert not recent.is_duplicate(event(4))
+    assert not recent.is_duplicate(event(1))
+
+
+def test_of_more_than_are_remembered_now_the_last_are():
+    recent = RecentIds(2)
+    recent.restore(("1", "2", "3"))
+    assert recent.after(()) == ("2", "3")
+    assert not recent.is_duplicate(event(1))
+
+
+@given(st.integers(1, 5), st.lists(st.integers(0, 8)), st.lists(st.integers(0, 8)))
+def test_a_duplicate_is_what_is_among_the_last_that_were_none(count, before, after):
+    recent, model = RecentIds(count), deque(maxlen=count)
+    recent.restore(list(map(str, before)))
+    model.extend(before)
+    for number in after:
+        assert recent.is_duplicate(event(number)) == (number in model)
+        if number not in model:
+            model.append(number)

@@ -123,7 +123,7 @@ def test_what_cannot_be_handled_of_it_is_a_dead_letter(face):
     got, _ = run(face, store, handle, plain_list, 4)
     assert got == ["1", "3", "8", "9"]
     (letter,) = store.letters()
-    assert (letter.key, letter.position) == ("gap:2:1", "1")
+    assert (letter.key, letter.position) == ("0:2", "1")
 
 
 def test_nothing_behind_a_gap_is_committed_before_it_is_filled(face):
@@ -167,7 +167,7 @@ def test_what_was_done_of_a_gap_in_a_transaction_is_not_done_again(face, tmp_pat
     claim = store.claim("prices", None, "last")
     from reconnecting_sse.core.claims import Beside, Mark  # noqa: PLC0415
 
-    store.commit([(claim, Mark(1, "1", Beside(ahead=("gap:2:1",))))])
+    store.commit([(claim, Mark(1, "1", Beside(ahead=("0:2",))))])
     store.release(claim)
     got, _ = run(face, store, lambda *_: None, plain_list, 3, answers=[LATER])
     assert got == ["3", "8", "9"]

@@ -16,7 +16,7 @@ class Care:
     """Whether events are taken one by one, and how often each was begun so.
 
     Attributes:
-        in_hand: The key of the event that was taken last, and how often it was before.
+        in_hand: The key of the event that is, and how often it was begun before.
 
     Args:
         claim: What the lives before have left.
@@ -50,3 +50,8 @@ class Care:
         self.in_hand = key, times
         self._hand, self._begun = key, times + 1
         self._left -= 1
+
+    def ended(self, key: str) -> None:
+        """It is done, or put aside."""
+        if self.in_hand is not None and self.in_hand[0] == key:
+            self.in_hand = None

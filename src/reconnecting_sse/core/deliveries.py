@@ -6,6 +6,7 @@ keeper call it in turns.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from dataclasses import replace
 from itertools import islice, takewhile
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.claims import Beside, Mark
 from reconnecting_sse.core.ledger import Ledger
-from reconnecting_sse.core.recent import RecentIds
+from reconnecting_sse.core.recent import RecentIds, own_id
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -36,6 +37,7 @@ class Delivery:
         ordinal: How many events came since the position moved there; that which moved
             it is number 0.
         lane: What it keeps its order with; None for nothing.
+        is_placed: Whether its position is its own: the next life will know it by that.
         is_done: Whether it was handled, or need not be.
         is_ahead: Whether the store has it among those that are ahead.
         letter: The dead letter that it was.
@@ -44,8 +46,8 @@ class Delivery:
     """
 
     __slots__ = (
-        *("_key", "attempts", "begun_at", "event", "is_ahead", "is_done", "lane"),
-        *("letter", "ordinal", "position"),
+        *("_key", "attempts", "begun_at", "event", "is_ahead", "is_done"),
+        *("is_placed", "lane", "letter", "ordinal", "position"),
     )
 
     def __init__(
@@ -60,6 +62,7 @@ class Delivery:
         self.position: str = position
         self.ordinal: int = ordinal
         self._key = key
+        self.is_placed: bool = not ordinal
         self.lane: Hashable = None
         self.is_done: bool = False
         self.is_ahead: bool = False
@@ -70,7 +73,17 @@ class Delivery:
     @property
     def key(self) -> str:
         """Which event it is, the same in each life: an ID alone may be of several."""
-        return self._key or f"{self.ordinal}:{self.position}"
+        if self._key is None:
+            self._key = _key_of(self.event, self.position, self.ordinal)
+        return self._key
+
+
+def _key_of(event: ServerSentEvent | None, position: str, ordinal: int) -> str:
+    """Where it is; and what, where another may be in the same place in another life."""
+    if not ordinal or event is None:
+        return f"{ordinal}:{position}"
+    said = f"{event.event}\n{event.data}".encode(errors="surrogatepass")
+    return f"{ordinal}.{hashlib.sha256(said).hexdigest()[:12]}:{position}"
 
 
 class Barrier(Delivery):
@@ -140,8 +153,12 @@ class WorkLedger(Ledger):
     def watermark(self) -> Mark:
         return Mark(self._advance_number, self._position)
 
+    @property
+    def has_news(self) -> bool:
+        return self._passed != self._kept
+
     def mark(self) -> Mark | None:
-        if self._passed == self._kept:
+        if not self.has_news:
             return None
         number = self._advance_number
         self._reach[number] = self._passed
@@ -154,15 +171,14 @@ class WorkLedger(Ledger):
         if mark.beside is not None and mark.beside.passed:
             deleted = frozenset(mark.beside.passed)
             self._not_ahead = [key for key in self._not_ahead if key not in deleted]
-        self._waiting_since = None if self._passed == self._kept else now
+        self._waiting_since = now if self.has_news else None
 
     def room(self) -> int:
         """How many events may be handed over before the store has taken some."""
-        limit = self._policy.max_uncommitted
-        waiting = self._passed - self._kept
-        if self._policy.every is not None and waiting >= self._policy.every:
-            return 0
-        return limit - (self._handed - self._kept)
+        room = self._policy.max_uncommitted - self.uncommitted
+        if self._policy.every is None:
+            return room
+        return min(room, self._policy.every - (self._passed - self._kept))
 
     @property
     def uncommitted(self) -> int:
@@ -184,7 +200,7 @@ class WorkLedger(Ledger):
 
     def hand(self, event: ServerSentEvent, position: str) -> None:
         """One is handed over; the position is then this."""
-        if position == self._last_position:
+        if position == self._last_position and own_id(event) != position:
             self._ordinal += 1
         else:
             self._last_position, self._ordinal = position, 0
@@ -193,6 +209,10 @@ class WorkLedger(Ledger):
         self._handed += 1
         if self._ahead and delivery.key in self._ahead:
             self._was_ahead(delivery)
+
+    def resumed(self) -> None:
+        # What has no position of its own is counted anew: it may be the same again.
+        self._ordinal = 0
 
     def moved(self, position: str) -> None:
         """The position moved without an event, after all that were handed over."""
@@ -223,10 +243,6 @@ class WorkLedger(Ledger):
             if delivery.key in self._ahead:
                 self._was_ahead(delivery)
 
-    def is_undone(self, key: str) -> bool:
-        """Whether it was handed over, and is not done."""
-        return any(e.key == key and not e.is_done for e in self._entries)
-
     def is_done_ahead(self, key: str) -> bool:
         """Whether the last life has done it, ahead of the position."""
         return key in self._ahead
@@ -249,29 +265,31 @@ class WorkLedger(Ledger):
         """What is recorded together with their effects, if it all succeeds.
 
         Of those that are next in order that is the position after them; of others,
-        that they are ahead; of dead letters that are handled, that they are settled.
+        that they are ahead, where they have a place; of dead letters that are handled,
+        that they are settled.
         """
         again = {letter.key for letter in buried}
         keys = tuple(d.key for d in deliveries if d.letter is not None)
         beside = Beside(buried=buried, settled=tuple(k for k in keys if k not in again))
         taken = [d for d in deliveries if d.letter is None]
         if not self._are_next(taken):
-            return Mark(0, None, replace(beside, ahead=tuple(d.key for d in taken)))
+            ahead = tuple(d.key for d in taken if d.is_placed)
+            return Mark(0, None, replace(beside, ahead=ahead))
         passed = [*taken, *self._done_after(len(taken))]
         number = self._numbered(self._passed + len(passed))
         return Mark(number, passed[-1].position, self._beside(beside, passed))
 
     def closed(self, deliveries: Sequence[Delivery], mark: Mark) -> None:
         """It did succeed."""
-        is_ahead = bool(mark.beside and mark.beside.ahead)
+        ahead = () if mark.beside is None else mark.beside.ahead
         for delivery in deliveries:
-            delivery.is_ahead = is_ahead
+            delivery.is_ahead = delivery.key in ahead
         self.finished([d for d in deliveries if d.letter is None])
 
     def taking(self, key: str, begun: int, *, is_start: bool) -> Mark:
         """Commit what is done, and take another in hand."""
         beside = Beside(is_start=is_start, hand=key, begun=begun)
-        if self._passed == self._kept:
+        if not self.has_news:
             return Mark(0, None, beside)
         number = self._numbered(self._passed)
         return Mark(number, self._position, self._beside(beside))

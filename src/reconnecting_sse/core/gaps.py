@@ -18,6 +18,9 @@ ELSEWHERE = "the response resumes at another position than the one asked for"
 class Gaps:
     """Holds what was asked for against what was answered, and gives notice of a gap.
 
+    Attributes:
+        is_watching: Whether answers are held against what was asked for.
+
     Args:
         notices: Where it is given.
         headers: Response headers that name the position resumed after.
@@ -27,6 +30,7 @@ class Gaps:
     def __init__(
         self, notices: Notices, headers: Iterable[str], carriage: Carriage
     ) -> None:
+        self.is_watching: bool = False
         self._notices = notices
         self._carriage = carriage
         self._headers = tuple(name.lower() for name in headers)
@@ -44,6 +48,8 @@ class Gaps:
 
     def answered(self, answer: Answer, cursor: str) -> None:
         """A stream was opened after that."""
+        if not self.is_watching:
+            return
         resumed_after = answer.position(self._headers)
         if self._asked_for and resumed_after not in (None, self._asked_for):
             self._notices.gap(ELSEWHERE, cursor, resumed_after)

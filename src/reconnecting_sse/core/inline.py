@@ -52,6 +52,7 @@ class InlineDecoder(EventStreamDecoder):
                 self._block.read_line(line, hears=self._hears)
             else:
                 self._end_block(items)
+        self._tell(items)
 
     def _end_block(self, items: list[Any]) -> None:
         has_id, count = self._block.id is not None, len(items)

@@ -25,7 +25,6 @@ class Lanes:
 
     def add(self, delivery: Delivery) -> None:
         """One more; behind all others of its lane, if it is of any."""
-        self.in_hand += 1
         lane = delivery.lane
         if lane is None:
             self._ready.append(delivery)
@@ -34,6 +33,7 @@ class Lanes:
         else:
             self._behind[lane] = deque()
             self._ready.append(delivery)
+        self.in_hand += 1  # last: a key may have no hash
 
     def take(self, count: int) -> list[Delivery]:
         """Up to so many that can be handled now, and are not given out again."""
@@ -66,6 +66,8 @@ class Lanes:
     def drop(self) -> None:
         """Forget all that waits."""
         self.in_hand -= len(self._ready) + sum(map(len, self._behind.values()))
+        for delivery in self._ready:
+            self._behind.pop(delivery.lane, None)
         self._ready.clear()
         for behind in self._behind.values():
             behind.clear()

@@ -64,14 +64,19 @@ class Ledger(ABC):
         mark = self.watermark()
         return mark if mark.seq > self._committed else None
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything waits for the store; from any thread."""
+        return self.mark() is not None
+
     def did_commit(self, mark: Mark, now: float) -> None:
         """The store has that."""
         self._committed = max(self._committed, mark.seq)
-        self._waiting_since = None if self.mark() is None else now
+        self._waiting_since = now if self.has_news else None
 
     def waits(self, now: float) -> None:
         """Note, now and then, whether anything waits for the store."""
-        if self._waiting_since is None and self.mark() is not None:
+        if self._waiting_since is None and self.has_news:
             self._waiting_since = now
 
     def must_pause(self, now: float) -> bool:

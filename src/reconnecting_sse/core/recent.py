@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class IdentifiedEvent(ServerSentEvent):
     """An event whose block had an ``id`` of its own: others have the last one, too."""
 
+    __slots__ = ()
+
 
 def identified(event: ServerSentEvent) -> IdentifiedEvent:
     """The same, as one that had its ID itself."""

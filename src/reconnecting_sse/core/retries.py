@@ -11,6 +11,7 @@ from tenacity import Retrying
 from tenacity.stop import stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from reconnecting_sse.core.callers import plain
 from reconnecting_sse.core.strategies import EndState
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 MAX_DELAY = 30.0
+
+_NOT_AWAITED = (
+    "a strategy of retrying= returned an awaitable: they are plain functions on either"
+    " face"
+)
 
 
 class Reject(Exception):
@@ -61,12 +67,12 @@ class Retries:
             idle_for=self._waited,
         )
         retrying = self._retrying
-        if not retrying.retry(state):
+        if not plain(retrying.retry(state), _NOT_AWAITED):
             return None
         # A strategy of waiting first, as tenacity does: one of stopping may look at it.
-        pause = float(retrying.wait(state))
+        pause = float(plain(retrying.wait(state), _NOT_AWAITED))
         state.upcoming_sleep = pause
-        if retrying.stop(state):
+        if plain(retrying.stop(state), _NOT_AWAITED):
             return None
         self._waited += pause
         return pause

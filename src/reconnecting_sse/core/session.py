@@ -118,8 +118,8 @@ class StreamSession:
         self._identifies = False
         self.is_mixed: bool = hears_comments or passes_over
         carriage = Carriage(policy.id_limit, dialect.way)
-        headers = dialect.gap_headers if watches_gaps else ()
-        self._gaps = Gaps(self.notices, headers, carriage)
+        self._gaps = Gaps(self.notices, dialect.gap_headers, carriage)
+        self._gaps.is_watching = watches_gaps
         self._adaptive = idle
         self.silences: Silences | None = None
         self._sent = Sent(method.upper())
@@ -266,6 +266,10 @@ class StreamSession:
     def identify(self) -> None:
         """From the next connection on, tell events that have an ID themselves."""
         self._identifies = self.is_mixed = True
+
+    def watch_gaps(self) -> None:
+        """From the next answer on, see whether it goes on where it was asked to."""
+        self._gaps.is_watching = True
 
     # ------------------------------------------------------------------ the stream
 

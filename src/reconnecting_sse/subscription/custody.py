@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.claims import Claim
+from reconnecting_sse.core.deliveries import WorkLedger
 from reconnecting_sse.core.loop import Raised
 from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription.keepers import served
@@ -68,6 +69,13 @@ class Custody:
             with holding.lock:
                 holding.ledger.moved(position)
 
+    def resumed(self) -> None:
+        """A connection is open, after the position that there is."""
+        holding = self.holding
+        if isinstance(holding.ledger, WorkLedger):
+            with holding.lock:
+                holding.ledger.resumed()
+
     def uncommitted(self) -> int:
         """How many events and moves the store does not have."""
         ledger = self.holding.ledger
@@ -92,9 +100,12 @@ class Custody:
         self.wake()
 
     def forsake(self) -> None:
-        """Have nobody serve the holding: it is not renewed, nor released."""
-        if self._keeper is not None:
-            self._keeper.dismiss(self.holding)
+        """Let the claim run out: it is not renewed, nor released.
+
+        What is begun comes to its end, as long as the holding is kept.
+        """
+        self.holding.is_forsaken = True
+        self.wake()
 
     def _leave_here(self) -> None:
         """The same, with another keeper if the one that served has ended."""

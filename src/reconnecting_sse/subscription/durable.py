@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import finalize, ref
 
+from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.core.ledger import SliceLedger
 from reconnecting_sse.core.loop import Fail, Stop, durable, tell
 from reconnecting_sse.subscription.custody import AsyncCustody, SyncCustody
@@ -61,6 +62,8 @@ class DurablePump(Pump):
         """As every pump's; blocks without data may have moved the position."""
         step = super().advanced(outcome)
         self._custody.moved(self._session.position)
+        if isinstance(outcome, Answer):
+            self._custody.resumed()
         return step
 
     def resumed(self) -> Step | None:

@@ -20,6 +20,8 @@ class Errand:
         mark: What is to be committed, for an end and a record.
         claim: The one that a transaction was begun with.
         settle: Called once it is committed: what is done by it; else what is in hand.
+        is_first: Whether it comes before anything is begun: there is no need to wait
+            for it once nothing is to be begun.
         bell: Called when something came of it, from any thread.
         outcome: What the store gave, or the error.
         is_done: Whether it did.
@@ -31,6 +33,7 @@ class Errand:
     mark: Mark | None = None
     claim: Claim | None = None
     settle: Callable[[], object] | None = None
+    is_first: bool = False
     bell: Callable[[], object] = bool
     outcome: Any = None
     is_done: bool = False

@@ -72,6 +72,7 @@ class Holding:
         ledger_of: Makes a worker's; None where nobody works on it but the reader.
         hear_replays: Called with dead letters that are to be handed over once more.
         is_kept: Whether a worker has something in hand, and the name is not let go.
+        is_forsaken: Whether the claim is to run out: neither renewed nor released.
         claim: The claim, once it is made.
         held: The other's, while one stands by.
         trouble: What the store last failed with, while it fails.
@@ -91,6 +92,7 @@ class Holding:
     ledger_of: Callable[[CommitPolicy, str], WorkLedger] | None = None
     hear_replays: Callable[[list[DeadLetter]], object] | None = None
     is_kept: bool = False
+    is_forsaken: bool = False
     claim: Claim | None = None
     held: Held | None = None
     trouble: StoreUnavailable | None = None

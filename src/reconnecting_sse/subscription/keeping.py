@@ -54,9 +54,14 @@ Steps = Generator[Call | Rest, Any, None]
 
 @dataclass(eq=False, slots=True)
 class _Duty:
-    """When what is due for a holding."""
+    """When what is due for a holding.
+
+    Attributes:
+        turn: The number of its last transaction that shut out all others.
+    """
 
     holding: Holding
+    turn: int = 0
     claim_at: float = 0.0
     renew_at: float = 0.0
     commit_at: float = 0.0
@@ -75,6 +80,7 @@ class Keeping:
         self._clock = clock
         self.duties: list[_Duty] = []
         self._open: Holding | None = None  # whose transaction shuts out all others
+        self._transactions = 0  # such ones, so far
         self._failures = 0
         self._failing_since = 0.0
         self._retry_at = 0.0
@@ -94,8 +100,10 @@ class Keeping:
             yield Rest(self._seconds_left())
 
     def _turn(self) -> Steps:
+        # What waits to begin a transaction must not keep another from its end; and
+        # what is due must come in between, however many wait.
         for duty in list(self.duties):
-            yield from self._run_errands(duty.holding)
+            yield from self._run_errands(duty.holding, _is_ending)
         if self._open is not None or self._clock.now() < self._retry_at:
             self._give_up_late()
             return
@@ -104,6 +112,8 @@ class Keeping:
         yield from self._renew()
         yield from self._commit()
         yield from self._hear_replays()
+        for duty in sorted(self.duties, key=attrgetter("turn")):
+            yield from self._run_errands(duty.holding, self._may_run)
         for duty in list(self.duties):
             yield from self._release(duty.holding)
         self._give_up_late()
@@ -121,7 +131,7 @@ class Keeping:
 
     def _due_at(self, duty: _Duty) -> float:
         holding = duty.holding
-        if holding.error is not None:
+        if holding.error is not None or holding.is_forsaken:
             return self._clock.now() + _LONG
         if holding.claim is None:
             return duty.claim_at
@@ -173,7 +183,7 @@ class Keeping:
     def _claim(self, duty: _Duty) -> Steps:
         holding, now = duty.holding, self._clock.now()
         is_due = holding.claim is None and holding.error is None
-        if not is_due or holding.is_leaving or now < duty.claim_at:
+        if not is_due or _is_left(holding) or now < duty.claim_at:
             return
         kept, sent_at = holding.durability, self._clock.boot()
         outcome = yield from self._ask(
@@ -199,7 +209,8 @@ class Keeping:
         duty.commit_at = duty.commit_at or now + kept.commits.interval
 
     def _held(self) -> list[_Duty]:
-        return [d for d in self.duties if d.holding.claim and not d.holding.error]
+        holdings = [(duty, duty.holding) for duty in self.duties]
+        return [d for d, h in holdings if h.claim and not (h.error or h.is_forsaken)]
 
     def _renew(self) -> Steps:
         """Renew all leases, where one is due: one call for each length."""
@@ -222,10 +233,11 @@ class Keeping:
 
     def _release(self, holding: Holding) -> Steps:
         """Let go of a holding whose reader has left, once all that is done is in."""
-        if not holding.is_leaving or _is_uncommitted(holding):
+        if not _is_left(holding) or holding.errands or _is_uncommitted(holding):
             return
-        if holding.claim is not None and holding.error is None:
-            outcome = yield from self._ask(partial(self._store.release, holding.claim))
+        claim, is_over = holding.claim, holding.error or holding.is_forsaken
+        if claim is not None and not is_over:
+            outcome = yield from self._ask(partial(self._store.release, claim))
             if isinstance(outcome, StoreUnavailable):
                 return
         self.dismiss(holding)
@@ -246,7 +258,6 @@ class Keeping:
         for duty in self._held():
             if duty.commit_at <= now:
                 duty.commit_at = now + duty.holding.durability.commits.interval
-            duty.holding.wants_commit = False
         if not due:
             return
         duties, claims, marks = zip(*due, strict=True)
@@ -255,6 +266,7 @@ class Keeping:
         committed = dict(zip(duties, marks, strict=True))
         for duty in _standing(duties, claims, outcome):
             duty.holding.did_commit(committed[duty], self._clock.now())
+            duty.holding.wants_commit = False
             duty.holding.ring()
 
     # ------------------------------------------------------------------ a worker's
@@ -282,9 +294,10 @@ class Keeping:
 
     # ------------------------------------------------------------------ transactions
 
-    def _run_errands(self, holding: Holding) -> Steps:
-        # What waits to begin a transaction must not keep another from its end.
-        while errand := next(filter(self._may_run, list(holding.errands)), None):
+    def _run_errands(
+        self, holding: Holding, may_run: Callable[[Errand], bool]
+    ) -> Steps:
+        for errand in filter(may_run, list(holding.errands)):
             outcome = yield from getattr(self, f"_{errand.kind}")(holding, errand)
             if isinstance(outcome, _Later):
                 return  # tried again in the next turn
@@ -292,7 +305,7 @@ class Keeping:
             holding.ran(errand, outcome)
 
     def _may_run(self, errand: Errand) -> bool:
-        if errand.kind in ("end", "abort"):
+        if _is_ending(errand):
             return True
         return self._open is None and self._clock.now() >= self._retry_at
 
@@ -302,6 +315,10 @@ class Keeping:
         outcome = yield from self._once(holding, errand, self._store.begin)
         if self._store.is_exclusive and not _is_failure(outcome):
             self._open = holding
+            self._transactions += 1
+            for duty in self.duties:
+                if duty.holding is holding:
+                    duty.turn = self._transactions
         return outcome
 
     def _once(
@@ -377,17 +394,25 @@ class Keeping:
         holding.claim, seq = outcome
         if mark.position is not None:
             return None if seq >= mark.seq else error
-        return (yield from self._look_ahead(holding, mark, error))
+        return (yield from self._look_beside(holding, mark, error))
 
-    def _look_ahead(
+    def _look_beside(
         self, holding: Holding, mark: Mark, error: StoreUnavailable
     ) -> Generator[Call | Rest, Any, Any]:
-        """Whether what is ahead was recorded, once the token is bumped."""
+        """Whether what is beside a position was recorded, once the token is bumped."""
         assert mark.beside is not None
-        recalled = yield from self._surely(holding, self._store.recall)
-        if isinstance(recalled, BaseException):
-            return recalled
-        return None if recalled.ahead.issuperset(mark.beside.ahead) else error
+        ahead, settled = mark.beside.ahead, mark.beside.settled
+        call = self._store.recall if ahead else self._letters_of
+        found = yield from self._surely(holding, call)
+        if isinstance(found, BaseException):
+            return found
+        if ahead:
+            return None if found.ahead.issuperset(ahead) else error
+        left = {letter.key for letter in found}
+        return None if settled and left.isdisjoint(settled) else error
+
+    def _letters_of(self, claim: Claim) -> Any:
+        return self._store.letters(claim.name)
 
     def _surely(
         self, holding: Holding, call: Callable[[Claim], Any]
@@ -450,10 +475,22 @@ def _claim_of(holding: Holding) -> Claim:
     return holding.claim
 
 
+def _is_ending(errand: Errand) -> bool:
+    return errand.kind in ("end", "abort")
+
+
+def _is_left(holding: Holding) -> bool:
+    """Whether nobody will want anything more of it."""
+    if holding.is_forsaken:
+        return not holding.is_kept
+    return holding.is_leaving
+
+
 def _is_urgent(holding: Holding) -> bool:
     return holding.wants_commit or holding.is_leaving
 
 
 def _is_uncommitted(holding: Holding) -> bool:
     """Whether something is done that the store does not have, and may still get."""
-    return holding.error is None and holding.mark() is not None
+    is_over = holding.error is not None or holding.is_forsaken
+    return not is_over and holding.mark() is not None

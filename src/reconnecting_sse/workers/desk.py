@@ -5,7 +5,8 @@ One lock guards it, the holding's. Who has nothing to do leaves a bell, and is r
 
 from __future__ import annotations
 
-from collections import deque
+from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from httpxr.sse import ServerSentEvent
@@ -16,7 +17,7 @@ from reconnecting_sse.core.work_facts import Replaying
 from reconnecting_sse.subscription import clock as clocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from reconnecting_sse.core.care import Care
     from reconnecting_sse.core.claims import DeadLetter
@@ -36,6 +37,8 @@ class Desk:
         care: Whether events are taken one by one; None before the first one.
         error: What ended it.
         halt: Has the reader read no more.
+        wake: Has the keeper look again.
+        cleared: Called once all is out of hand, and nothing more comes.
         is_stopping: Whether nothing more is to be begun.
         is_ending: Whether nothing more comes: what waits is begun all the same.
         left: How many events were given up between two attempts.
@@ -51,22 +54,24 @@ class Desk:
         self.care: Care | None = None
         self.error: BaseException | None = None
         self.halt: Callable[[], object] = bool
+        self.wake: Callable[[], object] = bool
+        self.cleared: Callable[[], object] = bool
         self.is_stopping: bool = False
         self.is_ending: bool = False
         self.left: int = 0
         self.buried: int = 0
         self.moved_at: float | None = None
         self._position: str | None = None
+        self._is_beginning = False
         self._lanes = Lanes()
         self._begun: set[Delivery] = set()
-        self._idle: deque[Bell] = deque()
+        self._idle: dict[Bell, None] = {}  # in the order in which they fell idle
+        self._bells: list[Bell] = []
         self._readers: list[Bell] = []
-        self._handlers: list[Bell] = []
         self._replayed: set[str] = set()
         self._room = options.room
         self._key = options.key if options.concurrency > 1 else None
         self._count = options.batch or 1
-        self._is_beginning = False
         self._leased = holding.durability.lease is not None
 
     @property
@@ -81,12 +86,18 @@ class Desk:
     @property
     def is_over(self) -> bool:
         """Whether the reader is to read no more."""
-        return self.is_stopping or self.error is not None
+        has_failed = self.error is not None or self.holding.error is not None
+        return self.is_stopping or has_failed
 
     @property
     def is_full(self) -> bool:
         """Whether so much is in hand that nothing more is to be read."""
         return self._lanes.in_hand >= (1 if self.is_careful else self._room)
+
+    @property
+    def in_hand(self) -> int:
+        """How many events wait or are being handled."""
+        return self._lanes.in_hand
 
     def may_begin(self) -> bool:
         """Whether nobody else sees to what comes before a life's first event."""
@@ -96,61 +107,51 @@ class Desk:
             return is_first
 
     @property
-    def in_hand(self) -> int:
-        """How many events wait or are being handled."""
-        return self._lanes.in_hand
-
-    @property
     def is_careful(self) -> bool:
         """Whether events are taken one by one."""
         return self.care is not None and self.care.is_due
 
     def take_over(self, event: ServerSentEvent) -> None:
         """An event was read: it waits for a handler, unless it is done already."""
+        ledger = self.ledger
+        delivery = ledger.last
+        assert delivery is not None
         with self.holding.lock:
-            ledger = self.ledger
-            delivery = ledger.last
-            assert delivery is not None
-            if delivery.is_done:
-                return
-            if ledger.recent.is_duplicate(event):
+            is_duplicate = ledger.recent.is_duplicate(event)
+            if is_duplicate and not delivery.is_done:
                 ledger.finished([delivery])
-                return
-            self._add(delivery, self._lane_of(event))
+        if not delivery.is_done:
+            self.add(delivery)
 
     def add(self, delivery: Delivery) -> None:
-        """One waits that was not read, but comes from elsewhere."""
+        """One waits for a handler, unless nothing more is to come."""
         assert delivery.event is not None
-        lane = self._lane_of(delivery.event)
+        delivery.lane = None if self._key is None else self._key(delivery.event)
         with self.holding.lock:
-            self._add(delivery, lane)
+            if not self.is_ending:
+                self._lanes.add(delivery)
+                self._ring_idle()
 
-    def _lane_of(self, event: ServerSentEvent) -> Hashable:
-        return None if self._key is None else self._key(event)
-
-    def _add(self, delivery: Delivery, lane: Hashable) -> None:
-        delivery.lane = lane
-        self._lanes.add(delivery)
-        if self._idle:
-            self._idle.popleft()()
+    def _ring_idle(self) -> None:
+        for ring in self._idle:
+            del self._idle[ring]
+            ring()
+            break
 
     def replay(self, letters: Sequence[DeadLetter]) -> None:
         """Dead letters are to be handed over once more; from the keeper."""
+        if self.is_over or self.is_ending:
+            return
         if self.care is None and not self.may_begin():
             return  # it will say so again
-        if self.is_over:
-            return
-        # The first thing in a life goes alone, as a first event does.
-        for letter in letters if self.care is not None else letters[:1]:
-            if letter.key not in self._replayed:
-                self._replay(letter)
-
-    def _replay(self, letter: DeadLetter) -> None:
-        self._replayed.add(letter.key)
-        self.teller.tell(Replaying, key=letter.key)
         try:
-            self.add(_delivery_of(letter))
-        except Exception as error:  # noqa: BLE001  (of the caller's ``key``)
+            # The first thing in a life goes alone, as a first event does.
+            for letter in letters if self.care is not None else letters[:1]:
+                if letter.key not in self._replayed:
+                    self._replayed.add(letter.key)
+                    self.teller.tell(Replaying, key=letter.key)
+                    self.add(_delivery_of(letter))
+        except Exception as error:  # noqa: BLE001  (the caller's key, or logger)
             self.fail(error)
 
     # ------------------------------------------------------------------ the handlers'
@@ -158,6 +159,7 @@ class Desk:
     def take(self, bell: Bell) -> list[Delivery] | None:
         """What is to be handled next; nothing, and the bell is rung; None: no more."""
         with self.holding.lock:
+            self._idle.pop(bell, None)
             if self.is_over:
                 return None
             found = self._lanes.take(self._count_now)
@@ -172,7 +174,8 @@ class Desk:
             elif self.is_ending and not self._lanes.in_hand:
                 return None
             else:
-                self._idle.append(bell)
+                self._idle[bell] = None
+                self._ring_readers()
             return found
 
     @property
@@ -181,6 +184,10 @@ class Desk:
         if not self.is_careful:
             return self._count
         return 0 if self._begun else 1
+
+    def _ring_readers(self) -> None:
+        for ring in self._readers:
+            ring()
 
     def _may_begin(self) -> bool:
         """Whether the claim stands, as far as one knows."""
@@ -195,37 +202,48 @@ class Desk:
             if is_done:
                 self.ledger.finished([d for d in deliveries if d.letter is None])
             for delivery in deliveries:
-                self._begun.discard(delivery)
-                self._lanes.finished(delivery)
-                if delivery.letter is not None:
-                    self._replayed.discard(delivery.key)
+                self._finish(delivery)
             if self.ledger.position != self._position:
                 self._position, self.moved_at = self.ledger.position, self.clock.now()
-            if self._idle and self._lanes.are_ready:
-                self._idle.popleft()()
-            if 2 * self._lanes.in_hand <= self._room or self.is_careful:
-                for ring in self._readers:
-                    ring()
+            if self._lanes.are_ready:
+                self._ring_idle()
+            if 2 * self._lanes.in_hand <= self._room:
+                self._ring_readers()
+            is_clear = self.is_ending and self.is_clear
+        if is_clear:
+            self.ring()
+            self.cleared()
+        if self.holding.wants_commit:
+            self.wake()
 
-    # ------------------------------------------------------------------ its end
+    def _finish(self, delivery: Delivery) -> None:
+        self._begun.discard(delivery)
+        self._lanes.finished(delivery)
+        if delivery.letter is not None:
+            self._replayed.discard(delivery.key)
+        elif self.care is not None and self.care.in_hand and delivery.is_done:
+            self.care.ended(delivery.key)
 
-    def attach(self, ring: Bell) -> None:
-        """Ring this whenever the reader may have something to do."""
-        self._readers.append(ring)
+    # ------------------------------------------------------------------ bells
 
-    def enter(self, ring: Bell) -> None:
-        """A handler works from now on: ring this when it is to look up."""
-        self._handlers.append(ring)
-
-    def detach(self, ring: Bell) -> None:
-        """Ring it no more."""
-        self._readers.remove(ring)
+    @contextmanager
+    def heard_by(self, ring: Bell, *, is_reader: bool = False) -> Iterator[None]:
+        """Ring this whenever there is an end; for a reader, if there is room, too."""
+        lists = [self._bells, self._readers] if is_reader else [self._bells]
+        for each in lists:
+            each.append(ring)
+        try:
+            yield
+        finally:
+            for each in lists:
+                each.remove(ring)
 
     def ring(self) -> None:
         """Have everybody look again."""
-        self._idle.clear()
-        for ring in [*self._readers, *self._handlers]:
+        for ring in list(self._bells):
             ring()
+
+    # ------------------------------------------------------------------ its end
 
     def fail(self, error: BaseException) -> None:
         """It cannot go on."""
@@ -238,11 +256,9 @@ class Desk:
         """Nothing more comes; how many are dropped, if nothing more is to be begun."""
         with self.holding.lock:
             self.is_ending = True
-            dropped = self._lanes.in_hand - len(self._begun)
-            if self.is_over:
-                self._lanes.drop()
-            else:
-                dropped = 0
+            dropped = self._lanes.in_hand - len(self._begun) if self.is_over else 0
+        if dropped:
+            self.drop()
         self.ring()
         return dropped
 
@@ -259,9 +275,9 @@ class Desk:
 
     @property
     def begun(self) -> list[Delivery]:
-        """What handlers are at."""
+        """What handlers are at, the oldest first."""
         with self.holding.lock:
-            return list(self._begun)
+            return sorted(self._begun, key=attrgetter("begun_at"))
 
 
 def _delivery_of(letter: DeadLetter) -> Delivery:

@@ -1,7 +1,7 @@
 """What becomes of an event in a worker: handled, tried again, or put aside.
 
 Written once for both faces: generators that yield what is to be done, and are sent what
-came of it. They yield errands for the keeper, pauses in seconds, and calls.
+came of it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from reconnecting_sse.core.retries import Retries
 from reconnecting_sse.core.work_facts import Buried, Retrying
 from reconnecting_sse.subscription.errands import Errand
 from reconnecting_sse.workers import prelude
+from reconnecting_sse.workers.calling import NeverAwaited
 from reconnecting_sse.workers.recording import came_of, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from reconnecting_sse.core.deliveries import Delivery
     from reconnecting_sse.workers.desk import Desk
@@ -33,18 +34,21 @@ if TYPE_CHECKING:
 REASON_LIMIT = 1000
 """How many characters of an error a dead letter keeps."""
 
+ROLLBACK_SECONDS = 1.0
+"""How long at most before a transaction is begun anew that the store rolled back."""
+
 
 class _RolledBack(Exception):
     """The store failed, and the transaction had no effect: it is done again."""
 
 
 class Handling:
-    """Takes deliveries from beginning to end."""
+    """Takes deliveries from beginning to end, with a handler that can be called."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, handler: Callable[..., Any]) -> None:
         options = desk.options
         self._desk = desk
-        self._handler = options.handler
+        self._handler = handler
         self._is_batched = options.batch is not None
         self._is_transactional = options.transactional
         self._retrying = options.tries
@@ -86,7 +90,7 @@ class Handling:
         with desk.holding.lock:
             mark = desk.ledger.taking(delivery.key, times + 1, is_start=False)
             care.took(delivery.key)
-        yield from recorded(mark)
+        yield from recorded(mark, is_first=True)
         return False
 
     def tried(self, deliveries: Sequence[Delivery], error: Exception | None) -> Steps:
@@ -131,17 +135,19 @@ class Handling:
 
     def _attempted(self, deliveries: Sequence[Delivery]) -> Steps:
         """One attempt; the handler's error, where it raised one."""
-        while True:
+        if not self._is_transactional:
+            return (yield from self._called(deliveries))
+        for pause in pauses():
             try:
-                if self._is_transactional:
-                    return (yield from self._in_transaction(deliveries))
-                return (yield from self._called(deliveries))
+                return (yield from self._in_transaction(deliveries))
             except _RolledBack:
-                continue
+                yield pause
 
     def _called(self, deliveries: Sequence[Delivery], *more: Any) -> Steps:
         try:
             yield partial(self._handler, self.argument(deliveries), *more)
+        except NeverAwaited:
+            raise
         except Exception as error:  # noqa: BLE001  (whatever a handler raises)
             return error
         if not more:
@@ -160,7 +166,7 @@ class Handling:
         yield from recorded(mark, partial(ledger.closed, deliveries, mark))
 
     def _in_transaction(self, deliveries: Sequence[Delivery]) -> Steps:
-        begun = Errand("begin")
+        begun = Errand("begin", is_first=True)
         yield begun
         transaction = came_of(begun)
         try:
@@ -171,12 +177,12 @@ class Handling:
         if error is not None:
             yield Errand("abort", transaction)
             return error
-        yield from self._commit(deliveries, transaction, begun)
-        return None
+        return (yield from self._commit(deliveries, transaction, begun))
 
     def _commit(
         self, deliveries: Sequence[Delivery], transaction: Any, begun: Errand
     ) -> Steps:
+        """Commit; the error, where the handler's writes are what stands against it."""
         desk = self._desk
         with desk.holding.lock:
             mark = desk.ledger.closing(deliveries)
@@ -184,8 +190,11 @@ class Handling:
         ended = Errand("end", transaction, mark, begun.claim, settle)
         yield ended
         if isinstance(ended.outcome, StoreUnavailable):
+            if is_of_integrity(ended.outcome):
+                return ended.outcome
             raise _RolledBack
         came_of(ended)
+        return None
 
     # ------------------------------------------------------------------ dead letters
 
@@ -195,13 +204,15 @@ class Handling:
         """Put it aside; of several, first find out which."""
         if len(deliveries) > 1:
             for delivery in deliveries:
-                if not self._desk.is_over:
+                if self._desk.is_over:
+                    self._desk.left += 1
+                else:
                     yield from self.tried([delivery], None)
             return
         (delivery,) = deliveries
         delivery.attempts = attempts
-        name = type(error).__name__
-        yield from self._bury(delivery, f"{name}: {error}", name, error)
+        cause = type(error).__name__
+        yield from self._bury(delivery, f"{cause}: {said(error)}", cause, error)
 
     def _bury(
         self, delivery: Delivery, reason: str, cause: str, error: Exception | None
@@ -236,3 +247,25 @@ class Handling:
 
 
 _letter_of = attrgetter("letter")
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between attempts that the store rolled back."""
+    seconds = 0.01
+    while True:
+        yield seconds
+        seconds = min(2 * seconds, ROLLBACK_SECONDS)
+
+
+def is_of_integrity(error: StoreUnavailable) -> bool:
+    """Whether it was refused for what was written: a constraint that is deferred."""
+    # PEP 249's name for it, in each driver, and SQLAlchemy's.
+    return type(error.__cause__).__name__ == "IntegrityError"
+
+
+def said(error: Exception) -> str:
+    """What an error says, as far as it can, and as any store can keep it."""
+    try:
+        return str(error).encode(errors="replace").decode().replace("\0", "\ufffd")
+    except Exception:  # noqa: BLE001  (whatever a stranger's __str__ raises)
+        return "it cannot say what it is"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,9 @@ class WorkOptions:
                 ("a plain", "run()") if is_async else ("a coroutine", "arun()")
             )
             raise TypeError(f"the handler is {kind} function: use {instead}")
+        fills = inspect.isasyncgenfunction(self.on_gap)
+        if (fills or is_coroutine_function(self.on_gap)) and not is_async:
+            raise TypeError("on_gap= is to be awaited: use arun()")
 
     @property
     def tries(self) -> BaseRetrying:

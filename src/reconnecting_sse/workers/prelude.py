@@ -48,10 +48,6 @@ def first(desk: Desk) -> Steps:
 
 def put_down(desk: Desk) -> Steps:
     """At an end that is no crash: what is in hand still was not begun this time."""
-    care = desk.care
-    if care is not None and care.in_hand is not None:
-        key, begun_before = care.in_hand
-        with desk.holding.lock:
-            is_left = desk.ledger.is_undone(key)
-        if is_left:
-            yield from recorded(Mark(0, None, Beside(hand=key, begun=begun_before)))
+    if desk.care is not None and desk.care.in_hand is not None:
+        key, begun_before = desk.care.in_hand
+        yield from recorded(Mark(0, None, Beside(hand=key, begun=begun_before)))

@@ -32,8 +32,10 @@ def came_of(errand: Errand) -> Any:
     return errand.outcome
 
 
-def recorded(mark: Mark, settle: Callable[[], object] = bool) -> Steps:
+def recorded(
+    mark: Mark, settle: Callable[[], object] = bool, *, is_first: bool = False
+) -> Steps:
     """Have a mark recorded, before anything else."""
-    errand = Errand("record", mark=mark, settle=settle)
+    errand = Errand("record", mark=mark, settle=settle, is_first=is_first)
     yield errand
     came_of(errand)

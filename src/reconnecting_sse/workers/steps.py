@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from functools import partial
 from math import inf
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,13 @@ from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription.errands import Errand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reconnecting_sse.subscription.custody import Custody
     from reconnecting_sse.workers.desk import Desk
     from reconnecting_sse.workers.recording import Steps
 
 
-class SyncSteps:
-    """Blocks its thread for each step; one for each thread.
+class _Steps:
+    """What the faces have in common.
 
     Args:
         desk: When that is over, no pause goes on.
@@ -34,9 +31,34 @@ class SyncSteps:
         self._desk = desk
         self._custody = custody
         self._patience = patience
-        self._bell: SimpleQueue[None] = SimpleQueue()
         self._clock = clocks.CLOCK
-        self.ring: Callable[[], object] = partial(self._bell.put, None)
+
+    def _end(self) -> float:
+        """When nobody waits for an errand any more that is sent now."""
+        return self._clock.now() + (inf if self._patience is None else self._patience)
+
+    def _is_over(self, errand: Errand, end: float) -> bool:
+        """Whether it has come to something, or is not waited for any more."""
+        may_go = self._patience is None or errand.is_first
+        is_late = self._clock.now() >= end or (may_go and self._desk.is_over)
+        return errand.is_done or is_late
+
+    def _drop(self, errand: Errand) -> None:
+        self._desk.holding.drop(errand)
+        self._custody.wake()
+
+
+class SyncSteps(_Steps):
+    """Blocks its thread for each step; one for each thread."""
+
+    def __init__(self, desk: Desk, custody: Custody, patience: float | None) -> None:
+        super().__init__(desk, custody, patience)
+        self._bell: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake it; from any thread or signal handler."""
+        if self._bell.empty():  # or it has not heard the last one yet
+            self._bell.put(None)
 
     def run(self, steps: Steps) -> Any:
         """All of them; what they return."""
@@ -57,23 +79,16 @@ class SyncSteps:
             return self._run_errand(step)
         if isinstance(step, float):
             return self._pause(step)
-        if step is None:
-            return self.wait()
-        return step()
+        return self.wait() if step is None else step()
 
     def _run_errand(self, errand: Errand) -> None:
         errand.bell = self.ring
         self._custody.send(errand)
-        end = self._clock.now() + _limit(self._patience)
-        while not (errand.is_done or self._is_over(end)):
+        end = self._end()
+        while not self._is_over(errand, end):
             self.wait(end - self._clock.now())
         if not errand.is_done:
-            self._desk.holding.drop(errand)
-
-    def _is_over(self, end: float) -> bool:
-        return self._clock.now() >= end or (
-            self._patience is None and self._desk.is_over
-        )
+            self._drop(errand)
 
     def _pause(self, seconds: float) -> None:
         end = self._clock.now() + seconds
@@ -85,27 +100,21 @@ class SyncSteps:
         self._clock.wait(self._bell, seconds)
 
 
-class AsyncSteps:
-    """Awaits each step; one for each task.
-
-    Args:
-        desk: As for the sync face; and the others, too.
-        custody: Who sends errands.
-        patience: How many seconds an errand is waited for.
-    """
+class AsyncSteps(_Steps):
+    """Awaits each step; one for each task."""
 
     def __init__(self, desk: Desk, custody: Custody, patience: float | None) -> None:
-        self._desk = desk
-        self._custody = custody
-        self._patience = patience
+        super().__init__(desk, custody, patience)
         self._bell = asyncio.Event()
+        self._is_rung = False
         self._loop = asyncio.get_running_loop()
-        self._clock = clocks.CLOCK
 
     def ring(self) -> None:
         """Wake it; from any thread or signal handler."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._bell.set)
+        if not self._is_rung:  # or it has not heard the last one yet
+            self._is_rung = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._bell.set)
 
     async def run(self, steps: Steps) -> Any:
         """All of them; what they return."""
@@ -126,25 +135,20 @@ class AsyncSteps:
             return await self._run_errand(step)
         if isinstance(step, float):
             return await self._pause(step)
-        if step is None:
-            return await self.wait()
-        return await called(step)
+        return await (self.wait() if step is None else step())
 
     async def _run_errand(self, errand: Errand) -> None:
         errand.bell = self.ring
         self._custody.send(errand)
-        end = self._clock.now() + _limit(self._patience)
+        end = self._end()
         try:
-            while not (errand.is_done or self._is_over(end)):
+            while not self._is_over(errand, end):
                 await self.wait(end - self._clock.now())
-        finally:
-            if not errand.is_done:
-                self._desk.holding.drop(errand)
-
-    def _is_over(self, end: float) -> bool:
-        return self._clock.now() >= end or (
-            self._patience is None and self._desk.is_over
-        )
+        except asyncio.CancelledError:
+            self._drop(errand)  # also if it is done: nobody hears of it
+            raise
+        if not errand.is_done:
+            self._drop(errand)
 
     async def _pause(self, seconds: float) -> None:
         end = self._clock.now() + seconds
@@ -156,23 +160,5 @@ class AsyncSteps:
         with suppress(TimeoutError):
             async with asyncio.timeout(None if seconds == inf else seconds):
                 await self._bell.wait()
+        self._is_rung = False
         self._bell.clear()
-
-
-async def called(function: Callable[[], Any]) -> Any:
-    """Await what a handler gives; a cancellation of its own is an error of its own.
-
-    Raises:
-        RuntimeError: It awaited what somebody had cancelled, and nobody cancels us.
-    """
-    try:
-        return await function()
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise RuntimeError("the handler awaited what was cancelled") from error
-
-
-def _limit(patience: float | None) -> float:
-    return inf if patience is None else patience

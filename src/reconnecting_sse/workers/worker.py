@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.subscription.custody import AsyncCustody
 from reconnecting_sse.workers.options import WorkOptions
-from reconnecting_sse.workers.running import AsyncRun, SyncRun, durable_of
+from reconnecting_sse.workers.run import durable_of
+from reconnecting_sse.workers.running import AsyncRun, SyncRun
 from reconnecting_sse.workers.signals import taken
 from reconnecting_sse.workers.watching import Watch
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from reconnecting_sse.subscription.durable import DurableSubscription
     from reconnecting_sse.workers.probes import Probes
     from reconnecting_sse.workers.telemetry import Telemetry
+
+_Run = TypeVar("_Run", SyncRun, AsyncRun)
 
 
 class SubscriptionWorker:
@@ -132,31 +135,25 @@ class SubscriptionWorker:
             EventNotHandled: A handler failed, and dead letters are not wanted.
             ClaimLost: Another process has taken over.
             SSEError: The subscription is over, and why.
-            RuntimeError: It was run before.
+            RuntimeError: It was run before, or the source read.
         """
-        self._check(is_async=False)
-        run = SyncRun(self._source, self._options, self._watch)
+        self._options.check_face(self._source_is_async, is_async=False)
         with taken(self.stop), self._probes or nullcontext():
-            self._begin(run)
-            run.run()
+            self._begun(SyncRun).run()
 
     async def arun(self) -> None:
         """As ``run``, on the async face; a cancellation breaks handlers off."""
-        self._check(is_async=True)
-        run = AsyncRun(self._source, self._options, self._watch)
+        self._options.check_face(self._source_is_async, is_async=True)
         with taken(self.stop), self._probes or nullcontext():
-            self._begin(run)
-            await run.run()
+            await self._begun(AsyncRun).run()
 
-    def _check(self, *, is_async: bool) -> None:
-        self._options.check_face(self._source_is_async, is_async=is_async)
+    def _begun(self, kind: Callable[..., _Run]) -> _Run:
         if self._run is not None:
             raise RuntimeError("a worker runs once: make another one")
-
-    def _begin(self, run: SyncRun | AsyncRun) -> None:
-        self._run = run
+        self._run = run = kind(self._source, self._options, self._watch)
         if self._is_stopped:
             run.stop()
+        return run
 
     def stop(self) -> None:
         """Read no more, finish what was begun, commit, release, and return.
