@@ -20,6 +20,8 @@ from tests.stores.servers import PASSWORD, USER
 
 _number = count()
 
+TABLES = ["schema", "positions", "ahead", "recent", "letters", "members"]
+
 
 @dataclass
 class Harness:
@@ -104,12 +106,14 @@ def _sql(url, connect_args=None):
             return answer.fetchall() if answer.returns_rows else None
 
     raw("DROP TABLE IF EXISTS effects")
-    raw("DROP TABLE IF EXISTS sse_positions")
-    raw("DROP TABLE IF EXISTS sse_schema")
+    for table in TABLES:
+        raw(f"DROP TABLE IF EXISTS sse_{table}")
     raw("CREATE TABLE effects (number INTEGER, what VARCHAR(100))")
 
     def shift(seconds):
         raw("UPDATE sse_positions SET lease_until = lease_until - :s", s=seconds)
+        raw("UPDATE sse_members SET until = until - :s", s=seconds)
+        raw("UPDATE sse_letters SET buried_at = buried_at - :s", s=seconds)
 
     def written():
         return [what for (what,) in raw("SELECT what FROM effects")]

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
 from reconnecting_sse.core.claims import Claim, Mark
-from reconnecting_sse.stores import SqlStore, sql_calls, sql_dialects
+from reconnecting_sse.stores import SqlStore, sql_dialects, sql_marks
 from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES
 
@@ -83,7 +83,7 @@ def _recorded(db, claim):
     """What is done just before a COMMIT."""
     dialect = sql_dialects.of(db.dialect.name)
     dialect.fence(db)
-    assert sql_calls.record(db, dialect, claim, Mark(1, "1"))
+    assert sql_marks.record(db, dialect, claim, Mark(1, "1"))
 
 
 @on_servers
@@ -135,7 +135,7 @@ STATE = {
     " current_setting('lock_timeout'),"
     " current_setting('idle_in_transaction_session_timeout')",
     "mysql": "SELECT @@SESSION.innodb_lock_wait_timeout,"
-    " @@SESSION.idle_write_transaction_timeout, IS_USED_LOCK(:mark)",
+    " @@SESSION.idle_write_transaction_timeout, IS_USED_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()))",
 }
 
 
