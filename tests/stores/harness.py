@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -29,7 +30,7 @@ class Harness:
 
     Attributes:
         call: Makes one of its calls.
-        shift: Moves all its leases so many seconds into the past.
+        shift: Moves its leases, members and dead letters so many seconds into the past.
         another: Makes a second store on the same positions, as of another process.
         write: Writes a text on a connection, into a table of the caller's.
         written: What is in that table.
@@ -79,6 +80,8 @@ def sqlite(request, tmp_path):
 
     def shift(seconds):
         raw("UPDATE sse_positions SET lease_until = lease_until - ?", seconds)
+        raw("UPDATE sse_members SET until = until - ?", seconds)
+        raw("UPDATE sse_letters SET buried_at = buried_at - ?", seconds)
 
     def written():
         return [what for (what,) in raw("SELECT what FROM effects ORDER BY rowid")]
@@ -230,10 +233,6 @@ def _redis(request, client_kind, runner, *, decode):
         clients.append(client_kind(port=port, decode_responses=decode))
         return RedisStore(clients[-1])
 
-    def shift(seconds):
-        for key in own.keys("sse:*:lease"):
-            own.set(key, float(own.get(key)) - seconds)
-
     def write(connection, what):
         connection.rpush("effects", what)
 
@@ -241,6 +240,7 @@ def _redis(request, client_kind, runner, *, decode):
         return own.lrange("effects", 0, -1)
 
     try:
+        shift = partial(_shift_redis, own)
         yield Harness(another(), call, shift, another, write, written, own)
     finally:
         own.close()
@@ -249,6 +249,17 @@ def _redis(request, client_kind, runner, *, decode):
                 client.close()
             else:
                 runner.run(client.aclose())
+
+
+def _shift_redis(own, seconds):
+    for key in own.keys("sse:*:lease"):
+        own.set(key, float(own.get(key)) - seconds)
+    for key in own.keys("sse:*:members"):
+        for member in own.zrange(key, 0, -1):
+            own.zincrby(key, -seconds, member)
+    for key in own.keys("sse:*:buried"):
+        for letter in own.hkeys(key):
+            own.hincrbyfloat(key, letter, -seconds)
 
 
 @contextmanager

@@ -135,7 +135,8 @@ STATE = {
     " current_setting('lock_timeout'),"
     " current_setting('idle_in_transaction_session_timeout')",
     "mysql": "SELECT @@SESSION.innodb_lock_wait_timeout,"
-    " @@SESSION.idle_write_transaction_timeout, IS_USED_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()))",
+    " @@SESSION.idle_write_transaction_timeout,"
+    " IS_USED_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()))",
 }
 
 

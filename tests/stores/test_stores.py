@@ -6,39 +6,8 @@ import pytest
 
 from reconnecting_sse import ClaimLost, StoreError, StoreRefused, StoreUnavailable
 from reconnecting_sse.core.claims import Claim, Held, Mark
+from tests.stores.calling import begun, claimed, committed, place, position
 from tests.stores.harness import HARNESSES
-
-
-@pytest.fixture(params=list(HARNESSES))
-def harness(request, tmp_path):
-    with HARNESSES[request.param](request, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=[name for name in HARNESSES if name != "memory"])
-def transactional(request, tmp_path):
-    with HARNESSES[request.param](request, tmp_path) as made:
-        yield made
-
-
-def claimed(harness, name="prices", lease=None, owner="me", store=None):
-    found = harness.call((store or harness.store).claim, name, lease, owner)
-    assert isinstance(found, Claim)
-    return found
-
-
-def committed(harness, claim, seq, position):
-    return harness.call(harness.store.commit, [(claim, Mark(seq, position))])
-
-
-def place(harness, name="prices"):
-    (found,) = [p for p in harness.call(harness.store.places) if p.name == name]
-    return found
-
-
-def position(harness):
-    return place(harness).position
-
 
 # ---------------------------------------------------------------- claims
 
@@ -241,10 +210,6 @@ def test_a_closed_store_opens_again(harness):
 
 
 # ---------------------------------------------------------------- transactions
-
-
-def begun(harness, claim):
-    return harness.call(harness.store.begin, claim)
 
 
 def test_effects_and_position_are_one(transactional):
