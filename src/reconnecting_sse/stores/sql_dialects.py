@@ -123,13 +123,11 @@ class _MySQL(Dialect):
             raise StoreRefused("the engine commits each statement by itself")
 
     def fence(self, db: Connection) -> None:
-        _set(
-            db,
-            "SET @sse_wait = @@SESSION.innodb_lock_wait_timeout,"
-            f" SESSION innodb_lock_wait_timeout = {WAIT_SECONDS}",
-            ", @sse_idle = @@SESSION.idle_write_transaction_timeout,"
-            f" SESSION idle_write_transaction_timeout = {FENCE_SECONDS}",
+        settings = (
+            f"@sse_{name} = @@SESSION.{name}, SESSION {name} = {value}"
+            for name, value in _settings(db).items()
         )
+        db.execute(text(f"SET {', '.join(settings)}"), {})
 
     def mark(self, db: Connection, nonce: str) -> None:
         # A lock by name is one session's: of several of a claim, each has its own.
@@ -146,15 +144,13 @@ class _MySQL(Dialect):
                 db.execute(text(f"KILL {int(session)}"))
 
     def restore(self, db: Connection, nonce: str) -> None:
-        _set(
-            db,
-            "SET @sse_free = RELEASE_LOCK(CONCAT(:mark, ' ', CONNECTION_ID())),"
-            " SESSION innodb_lock_wait_timeout"
-            " = COALESCE(@sse_wait, @@SESSION.innodb_lock_wait_timeout)",
-            ", SESSION idle_write_transaction_timeout"
-            " = COALESCE(@sse_idle, @@SESSION.idle_write_transaction_timeout)",
-            mark=_mark(nonce),
+        settings = (
+            f"SESSION {name} = COALESCE(@sse_{name}, @@SESSION.{name})"
+            for name in _settings(db)
         )
+        free = "@sse_free = RELEASE_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()))"
+        statement = f"SET {', '.join([free, *settings])}"
+        db.execute(text(statement), {"mark": _mark(nonce)})
 
     def upsert(self, table: Table) -> Insert:
         made = mysql.insert(table)
@@ -162,9 +158,17 @@ class _MySQL(Dialect):
         return made.on_duplicate_key_update(values)
 
 
-def _set(db: Connection, everywhere: str, of_mariadb: str, **values: str) -> None:
-    is_mariadb = getattr(db.dialect, "is_mariadb", False)
-    db.execute(text(everywhere + of_mariadb * is_mariadb), values)
+def _settings(db: Connection) -> dict[str, int]:
+    """Those of a session that a fence changes."""
+    found = {"innodb_lock_wait_timeout": WAIT_SECONDS}
+    if getattr(db.dialect, "is_mariadb", False):
+        found["idle_write_transaction_timeout"] = FENCE_SECONDS
+        version = db.dialect.server_version_info or ()
+        if version >= (11, 4, 2) or (10, 11, 8) <= version < (11,):
+            # The default since 11.6: a renewal after what the caller has read first
+            # would be the end of his transaction.
+            found["innodb_snapshot_isolation"] = 0
+    return found
 
 
 def _mark(nonce: str) -> str:
