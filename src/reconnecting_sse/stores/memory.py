@@ -179,7 +179,7 @@ class MemoryStore:
         """Have some handed over once more."""
         with self._lock:
             letters = self._rows.get(name, _Row()).letters
-            found = [key for key in keys if key in letters]
+            found = set(keys) & set(letters)
             letters.update({k: replace(letters[k], is_replayed=True) for k in found})
             return len(found)
 
