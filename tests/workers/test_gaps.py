@@ -11,7 +11,7 @@ from reconnecting_sse import Dialect, Reject
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.testing import Answer, ScriptedServer
 from reconnecting_sse.testing.script import EVENT_STREAM
-from tests.workers.working import FACES, Async, Gate, Running, Sync, until, worker_of
+from tests.workers.making import FACES, Async, Gate, Running, Sync, until, worker_of
 
 FIRST = Answer(body=["id: 1\ndata: a\n\n"], end="cut")
 LATER = Answer(

@@ -19,7 +19,7 @@ from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from reconnecting_sse.workers import probes
 from reconnecting_sse.workers.metrics import HealthCollector
 from reconnecting_sse.workers.probes import Probes, parsed
-from tests.workers.working import FACES, Running, until, worker_of
+from tests.workers.making import FACES, Running, until, worker_of
 
 WELL = Health(
     name="prices",

@@ -14,7 +14,7 @@ from reconnecting_sse.stores import SqliteStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from reconnecting_sse.workers import signals
 from tests.durable.lives import fork, reap
-from tests.workers.working import FACES, Async, until, worker_of
+from tests.workers.making import FACES, Async, until, worker_of
 
 NUMBERS = [signal.SIGTERM, signal.SIGINT]
 

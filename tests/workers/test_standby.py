@@ -16,7 +16,7 @@ import redis
 from reconnecting_sse.stores import RedisStore, SqliteStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.durable.lives import fork, reap
-from tests.workers.working import FACES, worker_of
+from tests.workers.making import FACES, worker_of
 
 LEASE = float(os.environ.get("LEASE", "1"))
 TIMES = int(os.environ.get("HANDOVERS", "5"))

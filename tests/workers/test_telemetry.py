@@ -18,7 +18,7 @@ from reconnecting_sse import ReconnectingEventSource, SubscriptionWorker
 from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 from reconnecting_sse.workers.telemetry import Telemetry
-from tests.workers.working import FACES, QUICK, Async, Running, until, worker_of
+from tests.workers.making import FACES, QUICK, Async, Running, until, worker_of
 
 
 @pytest.fixture(params=FACES, ids=lambda face: face.name)

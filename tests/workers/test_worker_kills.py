@@ -12,7 +12,7 @@ from reconnecting_sse import SubscriptionWorker
 from reconnecting_sse.testing import NumberedFeed, RandomFaults, ScriptedServer
 from tests.durable.lives import fork, kill_after, reap
 from tests.durable.tables import TABLES
-from tests.workers.working import FACES, worker_of
+from tests.workers.making import FACES, worker_of
 
 KILLS = int(os.environ.get("KILLS", "17"))
 COUNT = 150
