@@ -1,4 +1,4 @@
-"""Lives of a worker without one: its ledger, a feed, a store, and an end at any point."""
+"""Lives of a worker, without one: its ledger, a feed, a store, and an end anywhere."""
 
 from __future__ import annotations
 

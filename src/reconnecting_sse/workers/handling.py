@@ -171,6 +171,9 @@ class Handling:
         begun = Errand("begin", is_first=True)
         yield begun
         transaction = came_of(begun)
+        if self._desk.is_over:
+            yield Errand("abort", transaction)
+            raise Stopped
         try:
             error = yield from self._called(deliveries, transaction.connection)
         except BaseException:  # broken off
