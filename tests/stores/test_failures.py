@@ -378,14 +378,44 @@ def test_a_store_is_opened_by_its_url(tmp_path, monkeypatch):
         ("sqlite:///", "three slashes"),
         ("sqlite:", "three slashes"),
         ("nosuch://u:secret@h/x", "nobody knows"),
-        ("postgresql+psycopg:u:secret@h/x", "is no URL of a database"),
+        ("postgresql+psycopg:u:secret@h/x", "is no URL of a store"),
         ("redis://u:secret@h:port/x", "port"),
+        ("redis://u:secret/x@h", "percent-encoded"),
+        ("redis://:secret", "is its port a number"),
+        ("redis://h?socket_timeout=secret", "option"),
+        ("sqlite://u:secret@h", "three slashes"),
+        ("u:secret@h/x", "is no URL of a store"),
+        ("u://:secret@[h/x", "nobody knows"),
+        ("postgresql+psycopg://u:x@h:secret@h/x", "is its port a number"),
+        ("postgresql+psycopg://u:secret", "is its port a number"),
+        ("postgresql+psycopg://h/x?host=secret,h&port=1,2,3", "option"),
+        ("mysql+pymysql://u:secret@h/x?ssl_check_hostname=secret", "option"),
+        ("mysql+pymysql://u:secret@h/x?plugin=secret", "option"),
+        ("sqlite:///:memory:", r"MemoryStore\(\)"),
     ],
 )
 def test_what_names_no_store_is_refused(url, words):
     with pytest.raises(ValueError, match=words) as error:
         open_store(url)
+    shown = "".join(traceback.format_exception(error.value))
+    assert "secret" not in shown
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "driver",
+    ["postgresql+asyncpg", "sqlite+aiosqlite", "mysql+aiomysql", "MariaDB+asyncmy"],
+)
+def test_a_driver_that_has_to_be_awaited_is_for_an_engine_of_ones_own(driver):
+    with pytest.raises(ValueError, match="create_async_engine") as error:
+        open_store(f"{driver}://u:secret@h/x")
     assert "secret" not in str(error.value)
+
+
+def test_a_scheme_may_be_written_in_capitals(tmp_path):
+    assert isinstance(open_store(f"SQLite:///{tmp_path}/x.db"), SqliteStore)
+    assert isinstance(open_store("REDIS://redis.test"), RedisStore)
+    assert isinstance(open_store("PostgreSQL+psycopg://db.test/x"), SqlStore)
 
 
 def test_a_driver_that_is_missing_is_named():
