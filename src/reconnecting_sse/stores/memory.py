@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost, StoreRefused
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.takeovers import with_takeover
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class MemoryStore:
 
     def claim(self, name: str, lease: float | None, owner: str) -> Claim | Held:
         """Take the name over, unless another's lease runs."""
+        texts.check(name)
         with self._lock:
             now, row = self._clock(), self._rows.setdefault(name, _Row())
             left = 0.0 if row.lease_until is None else row.lease_until - now
@@ -72,11 +74,14 @@ class MemoryStore:
 
     def commit(self, marks: Sequence[tuple[Claim, Mark]]) -> list[Claim]:
         """Record positions; the claims that are lost."""
+        texts.check(*(mark.position for _, mark in marks))
         with self._lock:
             lost = [claim for claim, _ in marks if not self._holds(claim)]
             for claim, mark in marks:
+                if claim in lost:
+                    continue
                 row = self._rows[claim.name]
-                if claim not in lost and mark.seq > row.seq:
+                if mark.seq > row.seq:
                     row.seq, row.position = mark.seq, mark.position
                     row.committed_at = self._clock()
             return lost
@@ -119,6 +124,7 @@ class MemoryStore:
 
     def put(self, name: str, position: str | None) -> None:
         """Set or forget a position; whoever held a claim has lost it."""
+        texts.check(name, position)
         with self._lock:
             row = self._rows.setdefault(name, _Row())
             row.token, row.nonce, row.seq = row.token + 1, secrets.token_hex(8), 0

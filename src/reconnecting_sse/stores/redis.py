@@ -16,6 +16,7 @@ from redis import exceptions
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import StoreRefused
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.redis_faces import arun, run
 from reconnecting_sse.stores.redis_transaction import RedisTransaction, lost
 from reconnecting_sse.stores.takeovers import WINDOW
@@ -66,6 +67,7 @@ class RedisStore:
         return self._made(partial(self._claim, name, lease, owner))
 
     def _claim(self, name: str, lease: float | None, owner: str) -> Steps:
+        texts.check(name)
         nonce, limit = secrets.token_hex(8), "" if lease is None else str(lease)
         answer = yield self._script(
             scripts.CLAIM, name, nonce, limit, owner, str(WINDOW), str(VERSION)
@@ -104,6 +106,7 @@ class RedisStore:
         return self._made(partial(self._commit, marks))
 
     def _commit(self, marks: Sequence[tuple[Claim, Mark]]) -> Steps:
+        texts.check(*(mark.position for _, mark in marks))
         values = [
             value
             for claim, mark in marks
@@ -182,6 +185,7 @@ class RedisStore:
         return self._made(partial(self._put, name, position))
 
     def _put(self, name: str, position: str | None) -> Steps:
+        texts.check(name, position)
         has = "0" if position is None else "1"
         yield self._script(scripts.PUT, name, secrets.token_hex(8), has, position or "")
 

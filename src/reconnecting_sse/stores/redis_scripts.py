@@ -36,7 +36,7 @@ end
 local recent, count = '', 0
 if is_taken then
   for at in string.gmatch(redis.call('HGET', row, 'takeovers') or '', '%S+') do
-    if now - tonumber(at) < window then
+    if math.abs(now - tonumber(at)) < window then
       recent, count = recent .. at .. ' ', count + 1
     end
   end
@@ -123,7 +123,9 @@ local name, row = ARGV[2], key(ARGV[2], 'row')
 redis.call('SADD', prefix .. 'names', name)
 redis.call('HINCRBY', key(name, 'claim'), 'token', 1)
 redis.call('HSET', key(name, 'claim'), 'nonce', ARGV[3])
-redis.call('HSET', row, 'seq', 0, 'owner', '', 'committed_at', text(now))
+redis.call('HSET', row, 'seq', 0, 'owner', '', 'committed_at', text(now),
+  'starts', 0, 'begun', 0)
+redis.call('HDEL', row, 'hand')
 redis.call('DEL', key(name, 'lease'))
 if ARGV[4] == '1' then
   redis.call('HSET', row, 'position', ARGV[5])

@@ -13,6 +13,7 @@ from reconnecting_sse.core.errors import (
     shortened,
 )
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ class RedisTransaction:
         _look_through(answers)
 
     def _record(self, mark: Mark) -> None:
+        texts.check(mark.position)
         row = {"position": mark.position, "seq": mark.seq, "starts": 1, "begun": 0}
         self.connection.hset(self._row_key, mapping=row)
         self.connection.hdel(self._row_key, "hand")

@@ -10,6 +10,7 @@ from sqlalchemy import exc, text
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.takeovers import with_takeover
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def claim(
     db: Connection, dialect: Dialect, *, name: str, lease: float | None, owner: str
 ) -> Claim | Held:
     """Take the name over, unless another's lease runs."""
+    texts.check(name)
     row = _locked_row(db, dialect, name)
     left = 0.0 if row.lease_until is None else row.lease_until - row.now
     if row.owner and left > 0:
@@ -112,6 +114,7 @@ def commit(
 
 def record(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
     """Whether a position was recorded: the claim stands, and the ``seq`` is new."""
+    texts.check(mark.position)
     statement = text(
         "UPDATE sse_positions SET position = :position, seq = :seq, starts = 1,"
         f" hand = NULL, begun = 0, committed_at = {dialect.now}"
@@ -149,11 +152,12 @@ def places(db: Connection, dialect: Dialect) -> list[Place]:
 
 def put(db: Connection, dialect: Dialect, *, name: str, position: str | None) -> None:
     """Set or forget a position; whoever held a claim has lost it."""
+    texts.check(name, position)
     _locked_row(db, dialect, name)
     statement = text(
         "UPDATE sse_positions SET token = token + 1, nonce = :nonce, seq = 0,"
-        " position = :position, owner = '', lease_until = NULL,"
-        f" committed_at = {dialect.now} WHERE name = :name"
+        " position = :position, owner = '', lease_until = NULL, starts = 0,"
+        f" hand = NULL, begun = 0, committed_at = {dialect.now} WHERE name = :name"
     )
     nonce = secrets.token_hex(8)
     db.execute(statement, {"name": name, "nonce": nonce, "position": position})
