@@ -18,6 +18,7 @@ from tests.stores.calling import (
     position,
     recalled,
 )
+from tests.stores.harness import HARNESSES
 
 EVERYTHING = {
     "is_start": True,
@@ -306,6 +307,14 @@ def test_with_an_old_seq_a_transaction_leaves_nothing_beside(transactional):
 # ---------------------------------------------------------------- several at once
 
 AT_ONCE = 8
+# Those of SQLite come one at a time.
+FREE = [name for name in HARNESSES if not name.startswith(("memory", "sqlite"))]
+
+
+@pytest.fixture(params=FREE)
+def free(request, tmp_path):
+    with HARNESSES[request.param](request, tmp_path) as made:
+        yield made
 
 
 def test_several_transactions_of_a_claim_may_be_open_at_once(free):

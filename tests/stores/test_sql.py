@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
@@ -324,6 +325,28 @@ def test_renewals_and_commits_do_not_break_what_the_caller_has_read_first(
     harness.write(transaction.connection, "one")
     end(harness, transaction, mark)
     assert harness.written() == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_known"),
+    [
+        ((10, 6, 99), False),
+        ((10, 11, 7), False),
+        ((10, 11, 8), True),
+        ((11, 0, 2), False),
+        ((11, 4, 2), True),
+        ((12, 0, 0), True),
+        (None, False),
+    ],
+)
+def test_what_a_mariadb_does_not_know_is_not_set(version, is_known):
+    said = []
+    dialect = SimpleNamespace(is_mariadb=True, server_version_info=version)
+    database = SimpleNamespace(
+        dialect=dialect, execute=lambda statement, _: said.append(str(statement))
+    )
+    sql_dialects.of("mariadb").fence(database)
+    assert ("innodb_snapshot_isolation" in said[0]) is is_known
 
 
 @on_databases

@@ -32,6 +32,11 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
+def keyed(name: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of keys."""
+    return [{"name": name, "digest": digest(k), "key": kept(k)} for k in keys]
+
+
 def kept(text: str) -> str:
     """A text that any database can keep."""
     return _ESCAPED + json.dumps(text) if _ODD.search(text) else text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import StoreRefused
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.redis_faces import as_text, as_text_or_none
 from reconnecting_sse.stores.redis_marks import as_json, commands
 from reconnecting_sse.stores.redis_transaction import lost
@@ -28,6 +29,7 @@ VERSION = 1
 
 def claim(script: Script, name: str, lease: float | None, owner: str) -> Steps:
     """Take the name over, unless another's lease runs."""
+    texts.check(name)
     nonce, limit = secrets.token_hex(8), _seconds(lease)
     answer = yield script(
         scripts.CLAIM, name, nonce, limit, owner, str(WINDOW), str(VERSION)
@@ -66,6 +68,7 @@ def commit(
     key_of: Callable[[str, str], str],
 ) -> Steps:
     """Record marks; the claims that are lost."""
+    texts.check_marks(mark for _, mark in marks)
     values: list[Any] = []
     for each, mark in marks:
         seq = "" if mark.position is None else mark.seq
@@ -92,6 +95,7 @@ def recover(script: Script, claim: Claim) -> Steps:
 
 def beat(script: Script, fleet: str, member: str, lease: float | None) -> Steps:
     """Be a member for a while, or no more; all that are."""
+    texts.check(fleet, member)
     living = yield script(scripts.BEAT, fleet, member, _seconds(lease))
     return sorted(map(as_text, living))
 
@@ -104,6 +108,7 @@ def places(script: Script) -> Steps:
 
 def put(script: Script, name: str, position: str | None) -> Steps:
     """Set or forget a position; whoever held a claim has lost it."""
+    texts.check(name, position)
     has = "0" if position is None else "1"
     yield script(scripts.PUT, name, secrets.token_hex(8), has, position or "")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.core.claims import DeadLetter, Recalled
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.redis_faces import as_text
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ def letters(script: Script, name: str | None) -> Steps:
 
 def replay(script: Script, name: str, keys: Sequence[str]) -> Steps:
     """Have some handed over once more; how many there were."""
+    texts.check(name, *keys)
     return (yield script(scripts.REPLAY, name, *dict.fromkeys(keys)))
 
 
 def drop(script: Script, name: str, keys: Sequence[str]) -> Steps:
     """Delete some; how many there were."""
+    texts.check(name, *keys)
     return (yield script(scripts.DROP, name, *keys))
 
 

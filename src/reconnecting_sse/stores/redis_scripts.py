@@ -49,7 +49,7 @@ end
 local recent, count = '', 0
 if is_taken then
   for at in string.gmatch(redis.call('HGET', row, 'takeovers') or '', '%S+') do
-    if now - tonumber(at) < window then
+    if math.abs(now - tonumber(at)) < window then
       recent, count = recent .. at .. ' ', count + 1
     end
   end

@@ -13,6 +13,7 @@ from reconnecting_sse.core.errors import (
     shortened,
 )
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.redis_marks import as_json, commands
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class RedisTransaction:
         return int((yield asked("HGET", self._key("row"), "seq")) or 0)
 
     def _record(self, mark: Mark) -> None:
+        texts.check_marks([mark])
         for command in commands(mark, self._key):
             if None in command:
                 script = scripts.COMMON + scripts.RUN

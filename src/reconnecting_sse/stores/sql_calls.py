@@ -10,6 +10,8 @@ from sqlalchemy import delete, exc, text
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost
+from reconnecting_sse.stores import texts
+from reconnecting_sse.stores.rows import MINE, key
 from reconnecting_sse.stores.sql_schema import ahead, recent
 from reconnecting_sse.stores.takeovers import with_takeover
 
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reconnecting_sse.stores.sql_dialects import Dialect
-
-MINE = "name = :name AND token = :token AND nonce = :nonce"
-"""The row, where the claim stands."""
 
 _NEW_ROW = text(
     "INSERT INTO sse_positions (name, seq, token, nonce, owner, takeovers, starts,"
@@ -44,6 +43,7 @@ def claim(
     db: Connection, dialect: Dialect, *, name: str, lease: float | None, owner: str
 ) -> Claim | Held:
     """Take the name over, unless another's lease runs."""
+    texts.check(name)
     row = _locked_row(db, dialect, name)
     left = 0.0 if row.lease_until is None else row.lease_until - row.now
     if row.owner and left > 0:
@@ -128,6 +128,7 @@ def places(db: Connection, dialect: Dialect) -> list[Place]:
 
 def put(db: Connection, dialect: Dialect, *, name: str, position: str | None) -> None:
     """Set or forget a position; whoever held a claim has lost it."""
+    texts.check(name, position)
     _locked_row(db, dialect, name)
     statement = text(
         "UPDATE sse_positions SET token = token + 1, nonce = :nonce, seq = 0,"
@@ -152,8 +153,3 @@ def is_held(db: Connection, claim: Claim) -> bool:
     """Whether the claim stands."""
     query = text(f"SELECT 1 FROM sse_positions WHERE {MINE}")
     return db.execute(query, key(claim)).first() is not None
-
-
-def key(claim: Claim) -> dict[str, Any]:
-    """What a claim's statements name."""
-    return {"name": claim.name, "token": claim.token, "nonce": claim.nonce}

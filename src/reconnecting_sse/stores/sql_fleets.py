@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Double, delete, literal_column, select
 
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.sql_schema import members as table
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def beat(
     db: Connection, dialect: Dialect, *, fleet: str, member: str, lease: float | None
 ) -> list[str]:
     """Be a member for a while, or no more; all that are."""
+    texts.check(fleet, member)
     now: Any = literal_column(dialect.now, Double)
     ours = table.c.fleet == fleet
     ended = db.scalars(select(table.c.member).where(ours, table.c.until <= now))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Double, delete, literal_column, select, true, update
 
 from reconnecting_sse.core.claims import Recalled
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.letters import COLUMNS, digest, letter_of, told
 from reconnecting_sse.stores.sql_schema import ahead, recent
 from reconnecting_sse.stores.sql_schema import letters as table
@@ -69,6 +70,7 @@ def _found(
 
 def _parts(name: str, keys: Sequence[str]) -> Iterator[ColumnElement[bool]]:
     """What finds some of the rows, and all of them together."""
+    texts.check(name, *keys)
     digests = sorted({digest(each) for each in keys})
     for n in range(0, len(digests), _AT_ONCE):
         part = table.c.digest.in_(digests[n : n + _AT_ONCE])
