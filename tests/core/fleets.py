@@ -79,7 +79,9 @@ class SimulatedMember:
         self.claims = {}  # what it holds, as it knows
         self.serving, self.leaving = set(), set()
         self._world, self._thaws_at = world, 0.0
-        self._fleet = "fleet"
+        self.fleet = "fleet"
+        self.failing = set()  # feeds whose workers fail as soon as they have a claim
+        self._is_leaving = False
         self._pulse = Pulse()
         self._soon(self._beat, 0)
         self._soon(self._renew, world.rng.uniform(0, BEAT))
@@ -91,15 +93,15 @@ class SimulatedMember:
         self._thaws_at = self._world.now + seconds
 
     def leave(self):
-        """As after SIGTERM: drain all, then leave the fleet."""
+        """As after SIGTERM: leave the fleet, and drain all."""
+        self._is_leaving = True
+        self._soon(self._go, 0)
+
+    def _go(self):
+        self._world.store.beat(self.fleet, str(self.me), None)
         for feed in sorted(self.serving):
             self._shed(feed)
-        self.feeds = []
-        self._soon(self._left, self._world.drain + 0.001)
-
-    def _left(self):
-        self._world.store.beat(self._fleet, str(self.me), None)
-        self.is_alive = False
+        self._soon(self.kill, self._world.drain + 0.001)
 
     def _soon(self, action, seconds, *args):
         self._world.at(self._world.now + seconds, partial(self._do, action, *args))
@@ -113,8 +115,10 @@ class SimulatedMember:
         action(*args)
 
     def _beat(self):
+        if self._is_leaving:
+            return
         store = self._world.store
-        members = store.beat(self._fleet, str(self.me), LEASE)
+        members = store.beat(self.fleet, str(self.me), LEASE)
         self._pulse = self._pulse.beaten(self._world.now, LEASE)
         moves = decide(
             self.me,
@@ -139,7 +143,10 @@ class SimulatedMember:
         if feed not in self.serving:
             return
         found = self._world.store.claim(feed, LEASE, self.me.name)
-        if isinstance(found, Claim):
+        if isinstance(found, Claim) and feed in self.failing:
+            self._world.store.release(found)
+            self._soon(self._claim, self._world.rng.uniform(3 * LEASE, 6 * LEASE), feed)
+        elif isinstance(found, Claim):
             self.claims[feed] = found
         else:
             self._soon(self._claim, min(STANDBY, found.seconds + 0.001), feed)

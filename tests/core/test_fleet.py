@@ -245,8 +245,25 @@ def test_after_a_kill_all_is_owned_again_within_the_lease_and_one_beat(
 def test_who_leaves_hands_over_within_a_beat(count, members, seed):
     world = settled(count, members, seed=seed)
     world.members[0].leave()
-    world.run(world.drain + 2 * BEAT + 0.21)
+    world.run(world.drain + BEAT + 0.21)
     check(world, count)
+
+
+@given(
+    st.integers(2, 40), st.sets(st.integers(0, 39)), st.integers(1, 5), st.integers()
+)
+@settings(max_examples=60, deadline=None)
+def test_feeds_that_fail_wherever_they_are_move_no_other(count, failing, members, seed):
+    world = World(seed=seed)
+    for number in range(members):
+        one = world.join(f"host:{number}", feeds(count))
+        one.failing = {f"feed-{n:03}" for n in failing}
+    world.run(SETTLED)
+    world.take_moves()
+    world.run(SETTLED)
+    well = {feed for feed in feeds(count) if feed not in world.members[0].failing}
+    assert set(world.owners()) >= well
+    assert not {feed for _, _, _, feed in world.moves} & well
 
 
 @given(st.integers(1, 60), st.integers(1, 6), st.floats(0.1, 60), st.integers(0, 1000))
@@ -331,7 +348,7 @@ def test_fleets_of_two_files_share_a_store_and_no_feed():
     """As while a new file is rolled out: each knows its own members only."""
     world = World()
     for name, count in [("old:1", 10), ("old:2", 10), ("new:1", 20), ("new:2", 20)]:
-        world.join(name, feeds(count))._fleet = f"of {count}"
+        world.join(name, feeds(count)).fleet = f"of {count}"
     world.run(SETTLED)
     assert sorted(world.owners()) == feeds(20)
     for member in world.members[:2]:

@@ -116,6 +116,15 @@ class Pulse:
         return self.waits > 0
 
 
+def fleet_of(feeds: Iterable[str]) -> str:
+    """The name of the fleet that serves these feeds.
+
+    Whoever has another file is of another fleet: he cannot serve what he does not know,
+    so he must not count. Where both know a feed, it is left to whoever holds it.
+    """
+    return blake2b("\0".join(sorted(feeds)).encode(), digest_size=16).hexdigest()
+
+
 def decide(me: Member, feeds: Iterable[str], seen: Seen) -> Moves:
     """What this member takes and sheds, of the feeds that it knows.
 
@@ -139,9 +148,11 @@ def decide(me: Member, feeds: Iterable[str], seen: Seen) -> Moves:
     room[me] = share[me] - len(own) - len(seen.leaving)
     free = known - holders.keys() - own - set(seen.leaving)
     excess = max(0, len(own) - share[me])
+    # What is not held costs nothing to let go of.
+    by_loss = sorted(own, key=lambda feed: (feed in holders, _liking(me, feed)))
     return Moves(
         take=tuple(feed for feed, taker in _dealt(free, room) if taker == me),
-        shed=(*sorted(lost), *_least_liked(me, own, excess)),
+        shed=(*sorted(lost), *by_loss[:excess]),
         unserved=len(known - strangers) - sum(share.values()),
     )
 
@@ -185,10 +196,6 @@ def _dealt(
         taker = max(takers, key=lambda member: _liking(member, feed))
         left[taker] -= 1
         yield feed, taker
-
-
-def _least_liked(me: Member, feeds: Iterable[str], count: int) -> list[str]:
-    return sorted(feeds, key=lambda feed: _liking(me, feed))[:count]
 
 
 def _liking(member: Member, feed: str) -> bytes:
