@@ -46,7 +46,12 @@ class Durability:
     @property
     def owner(self) -> str:
         """Who claims, for people to read."""
-        return f"{socket.gethostname()}:{os.getpid()}"
+        return this_process()
+
+
+def this_process() -> str:
+    """What no other process is called, as far as hosts have names of their own."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Watcher(Protocol):
