@@ -55,20 +55,20 @@ _positions = Table(
     Column("hand", _text),
     Column("begun", Integer, nullable=False),
 )
-ahead = Table(
+ahead: Table = Table(
     "sse_ahead",
     _metadata,
     Column("name", _name, primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("key", _text, nullable=False),
 )
-recent = Table(
+recent: Table = Table(
     "sse_recent",
     _metadata,
     Column("name", _name, primary_key=True),
     Column("ids", _text, nullable=False),
 )
-letters = Table(
+letters: Table = Table(
     "sse_letters",
     _metadata,
     Column("name", _name, primary_key=True),
@@ -80,7 +80,7 @@ letters = Table(
     # Asked for every few seconds, however many letters there are.
     Index("sse_letters_replayed", "is_replayed", "name"),
 )
-members = Table(
+members: Table = Table(
     "sse_members",
     _metadata,
     Column("fleet", _name, primary_key=True),

@@ -34,7 +34,7 @@ class SqliteFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = _real(path)
+        self.path: Path = _real(path)
         self._turns = Turns(self.path)
         self._connection: sqlite3.Connection | None = None  # for calls of our own
         self._open: GuardedConnection | None = None  # the caller's

@@ -86,9 +86,9 @@ class GuardedConnection(sqlite3.Connection):
 
     # ------------------------------------------------------------------ the caller's
 
-    commit = _guarded(sqlite3.Connection.commit)
-    rollback = _guarded(sqlite3.Connection.rollback)
-    __exit__ = _guarded(sqlite3.Connection.__exit__)
+    commit: Any = _guarded(sqlite3.Connection.commit)
+    rollback: Any = _guarded(sqlite3.Connection.rollback)
+    __exit__: Any = _guarded(sqlite3.Connection.__exit__)
 
     def cursor(self, factory: Any = _Cursor) -> Any:
         """A cursor, which is closed with the transaction."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.core.care import Care
     from reconnecting_sse.core.claims import DeadLetter
+    from reconnecting_sse.subscription.clock import Clock
     from reconnecting_sse.subscription.holding import Holding
     from reconnecting_sse.workers.options import WorkOptions
     from reconnecting_sse.workers.telling import Teller
@@ -47,10 +48,10 @@ class Desk:
     """
 
     def __init__(self, options: WorkOptions, holding: Holding, teller: Teller) -> None:
-        self.options = options
-        self.holding = holding
-        self.teller = teller
-        self.clock = clocks.CLOCK
+        self.options: WorkOptions = options
+        self.holding: Holding = holding
+        self.teller: Teller = teller
+        self.clock: Clock = clocks.CLOCK
         self.care: Care | None = None
         self.error: BaseException | None = None
         self.halt: Callable[[], object] = bool
