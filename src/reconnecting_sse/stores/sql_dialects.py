@@ -38,7 +38,7 @@ class Dialect:
             begin or later: an owner counts his lease from before that.
         for_update: What locks a row that is read.
         for_share: What keeps others from locking a row so that is read; any number may.
-        is_exclusive: Whether a transaction shuts out all others.
+        is_exclusive: Whether a transaction shuts out all others that write.
         ends: How statements begin that end a transaction, as a pattern.
         insert: Makes an INSERT that may say what becomes of a row that is there.
     """
