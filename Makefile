@@ -50,7 +50,8 @@ PYTEST := -m pytest -n 4 --dist worksteal -rs
 ON_UVLOOP := tests/project/test_running.py tests/subscription tests/transports
 # What rests on a dependency, and takes no process of its own for each test.
 QUICK := tests/cli/test_cli_tail.py tests/connect/test_connect.py tests/core
-QUICK += tests/exchange tests/stores/test_stores.py tests/testing tests/transports
+QUICK += tests/exchange tests/testing tests/transports
+QUICK += $(addprefix tests/stores/test_,at_once.py beside.py fleets.py letters.py stores.py)
 QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py source.py)
 QUICK += --ignore-glob='tests/core/test_decoder*'
 

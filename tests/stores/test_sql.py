@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
 from reconnecting_sse.core.claims import Beside, Claim, Mark, Recalled
-from reconnecting_sse.stores import SqlStore, sql_dialects, sql_marks
+from reconnecting_sse.stores import SqlStore, sql_calls, sql_dialects, sql_marks
 from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES
 
@@ -138,6 +138,51 @@ def test_one_that_is_frozen_in_a_plain_call_is_ended_by_its_fence(
         _recorded(db, claim, mark)
         assert claimed(harness, harness.another()).position is None
         db.invalidate()
+
+
+@on_plain_servers
+@pytest.mark.parametrize("mark", MARKS)
+def test_recovering_comes_after_what_is_about_to_be_committed(
+    harness, monkeypatch, mark
+):
+    monkeypatch.setattr(sql_dialects, "FENCE_SECONDS", 1)
+    claim = claimed(harness)
+    with harness.store._engine.connect() as db:
+        db.begin()
+        _recorded(db, claim, mark)
+        recovered, seq = harness.store.recover(claim)  # its fence has ended it
+        assert (recovered.token, seq) == (claim.token + 1, 0)
+        db.invalidate()
+    assert harness.store.recall(recovered) == Recalled()
+
+
+@on_plain_servers
+@pytest.mark.parametrize("mark", MARKS)
+def test_who_is_about_to_be_taken_over_waits_and_has_lost(harness, mark):
+    transaction = begun(harness, claimed(harness))
+    harness.write(transaction.connection, "one")
+    dialect = harness.store._dialect
+    with ThreadPoolExecutor(1) as pool, harness.store._engine.connect() as db:
+        with db.begin():
+            sql_calls.put(db, dialect, name="prices", position="set")
+            ending = pool.submit(harness.store.end, transaction, mark)
+            with pytest.raises(TimeoutError):
+                ending.result(timeout=0.2)
+        with pytest.raises(ClaimLost):
+            ending.result()
+    assert harness.written() == []
+    assert harness.raw("SELECT position FROM sse_positions") == [("set",)]
+
+
+@pytest.mark.parametrize("harness", ["postgresql", "postgresql, async"], indirect=True)
+def test_renewals_and_commits_wait_for_none_that_moves_nothing(harness):
+    """Those of many that always overlap would let none of them through."""
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    within(harness, transaction, _recorded, claim, MARKS[1])
+    assert harness.call(harness.store.renew, [claim], 10.0) == []
+    assert harness.call(harness.store.commit, [(claim, Mark(1, "1"))]) == []
+    end(harness, transaction, Mark(0, None))
 
 
 IDLE = {

@@ -34,9 +34,8 @@ _RELEASE = text(
     f"UPDATE sse_positions SET owner = '', lease_until = NULL, starts = 0 WHERE {MINE}"
 )
 # Whatever the token: an earlier try may have come through, and its answer not.
-_BUMP = text(
-    "UPDATE sse_positions SET token = token + 1 WHERE name = :name AND nonce = :nonce"
-)
+_OURS = "FROM sse_positions WHERE name = :name AND nonce = :nonce"
+_BUMP = text("UPDATE sse_positions SET token = :token WHERE name = :name")
 
 
 def claim(
@@ -108,11 +107,13 @@ def release(db: Connection, _dialect: Dialect, *, claim: Claim) -> None:
 def recover(db: Connection, dialect: Dialect, *, claim: Claim) -> tuple[Claim, int]:
     """Bump the token; the new claim, and the ``seq``."""
     dialect.end_marked(db, claim.nonce)
-    if not db.execute(_BUMP, key(claim)).rowcount:
+    query = text(f"SELECT token, position, seq {_OURS}{dialect.for_update}")
+    row = db.execute(query, key(claim)).first()
+    if row is None:
         raise lost(claim)
-    query = text("SELECT token, position, seq FROM sse_positions WHERE name = :name")
-    row = db.execute(query, {"name": claim.name}).one()
-    return Claim(claim.name, row.token, claim.nonce, row.position), row.seq
+    bumped = Claim(claim.name, row.token + 1, claim.nonce, row.position)
+    db.execute(_BUMP, key(bumped))
+    return bumped, row.seq
 
 
 def places(db: Connection, dialect: Dialect) -> list[Place]:

@@ -37,8 +37,8 @@ class Dialect:
         now: Seconds, as an expression; where a statement waits for a lock, at its
             begin or later: an owner counts his lease from before that.
         for_update: What locks a row that is read.
-        for_share: What keeps others from changing a row that is read; any number may.
-        is_exclusive: Whether a transaction shuts out all others.
+        for_share: What keeps others from locking a row so that is read; any number may.
+        is_exclusive: Whether a transaction shuts out all others that write.
         ends: How statements begin that end a transaction, as a pattern.
         insert: Makes an INSERT that may say what becomes of a row that is there.
     """
@@ -190,7 +190,9 @@ _DIALECTS = {
     "postgresql": _PostgreSQL(
         "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
         " FOR UPDATE",
-        " FOR SHARE",
+        # Renewals and commits need not wait for it: those that always overlap would
+        # let none of them through.
+        " FOR KEY SHARE",
         is_exclusive=False,
         ends=r"COMMIT|ROLLBACK(?!.*\bTO\b)|ABORT|BEGIN|START\b|END\b|PREPARE\s+TRANS",
         insert=postgresql.insert,

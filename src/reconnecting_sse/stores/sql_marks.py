@@ -37,8 +37,9 @@ def commit(
 def record(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
     """Whether a mark was: the claim stands, and a position's ``seq`` is new.
 
-    The row is locked first, so that nobody takes over in between; where nothing in it
-    changes, then in a way that any number of transactions of the claim may at once.
+    The row is locked first, so that nobody takes over in between: whoever does locks it
+    before he changes the token. Where nothing in it changes, any number of transactions
+    of the claim may hold that lock at once.
     """
     texts.check_marks([mark])
     if statement := change(mark, dialect.now):
