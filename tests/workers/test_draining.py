@@ -295,9 +295,7 @@ def test_a_lost_claim_refuses_the_transaction(work, waiting):
 def test_a_quiet_feed_hears_of_a_lost_claim(work):
     store, seen = watched(), Seen()
     with feed(1, then="hang") as server:
-        running = work(
-            server.url, store, lambda event: seen.add(event.id), lease=0.1
-        )
+        running = work(server.url, store, lambda event: seen.add(event.id), lease=0.1)
         seen.wait_for(1)
         lose(store)
         assert isinstance(running.join(), ClaimLost)

@@ -145,7 +145,10 @@ def test_alone_there_is_order_and_no_key_is_asked(work):
     store, seen = watched(), Seen()
     with feed(50) as server:
         work(
-            server.url, store, lambda event: seen.add(int(event.id)), key=lambda _: 1 / 0
+            server.url,
+            store,
+            lambda event: seen.add(int(event.id)),
+            key=lambda _: 1 / 0,
         ).end()
     assert seen.items == list(range(1, 51))
 
@@ -216,9 +219,7 @@ def test_behind_one_slow_key_others_go_on(work):
         return "slow" if int(event.id) <= 7 else None
 
     with feed(40, then="hang") as server:
-        running = work(
-            server.url, store, handler, concurrency=2, window=10, key=slow
-        )
+        running = work(server.url, store, handler, concurrency=2, window=10, key=slow)
         seen.wait_for(33)  # all but those of the slow key
         gate.open()
         seen.wait_for(40)
@@ -251,9 +252,7 @@ def test_every_call_that_waits_is_woken(work):
             yield gates[int(event.id) % 2]
 
     with feed(12, then="hang", pause=0.003) as server:
-        running = work(
-            server.url, store, handler, transactional=True, concurrency=2
-        )
+        running = work(server.url, store, handler, transactional=True, concurrency=2)
         seen.wait_for(12)  # both at once
         for gate in gates:
             gate.open()

@@ -110,9 +110,7 @@ def test_an_error_that_is_not_to_be_tried_again_is_put_aside_at_once(work):
 def test_without_dead_letters_the_worker_stops_before_it(work):
     store, handler = watched(), Failing("3")
     with feed(5) as server:
-        running = work(
-            server.url, store, handler, retrying=TWICE, dead_letters=False
-        )
+        running = work(server.url, store, handler, retrying=TWICE, dead_letters=False)
         error = running.join()
     assert isinstance(error, EventNotHandled)
     assert "'0:3' of 'prices'" in str(error)
@@ -128,9 +126,7 @@ def test_what_a_failed_attempt_wrote_is_rolled_back(work, exclusive):
     store = watched(Effects(is_exclusive=exclusive))
     handler = Failing("2", times=1)
     with feed(3) as server:
-        work(
-            server.url, store, handler.write, transactional=True, retrying=TWICE
-        ).end()
+        work(server.url, store, handler.write, transactional=True, retrying=TWICE).end()
     assert store.inner.done == ["1", "2", "3"]
     assert store.calls.count("abort") == 1
 
@@ -174,9 +170,7 @@ def test_of_a_batch_in_a_transaction_the_others_have_their_effects_once(work):
 def test_a_batch_without_dead_letters_stops_before_what_fails(work):
     store, handler = watched(), Failing("2", error=Reject)
     with feed(5) as server:
-        error = work(
-            server.url, store, handler, batch=5, dead_letters=False
-        ).join()
+        error = work(server.url, store, handler, batch=5, dead_letters=False).join()
     assert isinstance(error, EventNotHandled)
     assert store.position() == "1"
 
@@ -184,9 +178,7 @@ def test_a_batch_without_dead_letters_stops_before_what_fails(work):
 def test_while_one_waits_to_be_tried_again_others_go_on(work):
     store, handler = watched(), Failing("1")
     with feed(5, then="hang") as server:
-        running = work(
-            server.url, store, handler, concurrency=2, retrying=FOR_EVER
-        )
+        running = work(server.url, store, handler, concurrency=2, retrying=FOR_EVER)
         assert set(handler.seen.wait_for(5)) == {"1", "2", "3", "4", "5"}
         running.stop()
     assert store.position() is None
@@ -196,9 +188,7 @@ def test_while_one_waits_to_be_tried_again_others_go_on(work):
 def test_a_pause_between_two_attempts_is_ended_by_stop(work, count):
     store, handler = watched(), Failing(*map(str, range(1, 9)))
     with feed(8, then="hang") as server:
-        running = work(
-            server.url, store, handler, concurrency=count, retrying=FOR_EVER
-        )
+        running = work(server.url, store, handler, concurrency=count, retrying=FOR_EVER)
         handler.seen.wait_for(count)
         wait_until(lambda: len(running.log.of("worker.retrying")) == count)
         stopped_at = time.monotonic()
@@ -293,9 +283,7 @@ def test_a_cancellation_that_nobody_asked_for_is_an_error_as_any(work):
     if running.is_async:
         assert error is None
         ((_, reason, _),) = letters(store)
-        assert reason == (
-            "HandlerCancelled: what the handler waited for was cancelled"
-        )
+        assert reason == ("HandlerCancelled: what the handler waited for was cancelled")
         assert store.position() == "2"
     else:  # to a thread it is an exception that means to end it
         assert isinstance(error, asyncio.CancelledError)
