@@ -5,40 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reconnecting_sse import ClaimLost, StoreError, StoreRefused, StoreUnavailable
-from reconnecting_sse.core.claims import Claim, Held, Mark
+from reconnecting_sse.core.claims import Beside, Claim, Held, Mark
+from tests.stores.calling import begun, claimed, committed, letter, place, position
 from tests.stores.harness import HARNESSES
-
-
-@pytest.fixture(params=list(HARNESSES))
-def harness(request, tmp_path):
-    with HARNESSES[request.param](request, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=[name for name in HARNESSES if name != "memory"])
-def transactional(request, tmp_path):
-    with HARNESSES[request.param](request, tmp_path) as made:
-        yield made
-
-
-def claimed(harness, name="prices", lease=None, owner="me", store=None):
-    found = harness.call((store or harness.store).claim, name, lease, owner)
-    assert isinstance(found, Claim)
-    return found
-
-
-def committed(harness, claim, seq, position):
-    return harness.call(harness.store.commit, [(claim, Mark(seq, position))])
-
-
-def place(harness, name="prices"):
-    (found,) = [p for p in harness.call(harness.store.places) if p.name == name]
-    return found
-
-
-def position(harness):
-    return place(harness).position
-
 
 # ---------------------------------------------------------------- claims
 
@@ -85,6 +54,12 @@ def test_an_old_seq_does_nothing_and_is_not_lost(harness):
     assert committed(harness, claim, 1, "one") == []
     assert committed(harness, claim, 2, "again") == []
     assert position(harness) == "two"
+
+
+def test_a_name_that_nobody_has_claimed_is_lost(harness):
+    claim = Claim("nobody's", 1, "nonce")
+    assert committed(harness, claim, 1, "1") == [claim]
+    assert harness.call(harness.store.renew, [claim], 10.0) == [claim]
 
 
 def test_names_are_each_their_own(harness):
@@ -215,6 +190,21 @@ def test_a_forgotten_position_leaves_the_row_and_its_token(harness):
     assert following.token > claim.token
 
 
+def test_setting_begins_the_count_of_lives_anew(harness):
+    committed(harness, claimed(harness), 1, "1")
+    _hold_in_hand(harness)
+    harness.call(harness.store.put, "prices", "5")
+    following = claimed(harness)
+    assert (following.starts, following.hand, following.begun) == (0, None, 0)
+
+
+def _hold_in_hand(harness):
+    if hasattr(harness.raw, "hset"):
+        harness.raw.hset("sse:prices:row", mapping={"hand": "2", "begun": 3})
+    elif harness.raw is not None:
+        harness.raw("UPDATE sse_positions SET hand = '2', begun = 3")
+
+
 def test_a_position_can_be_set_before_anybody_claims(harness):
     harness.call(harness.store.put, "new", "9")
     assert claimed(harness, "new").position == "9"
@@ -241,10 +231,6 @@ def test_a_closed_store_opens_again(harness):
 
 
 # ---------------------------------------------------------------- transactions
-
-
-def begun(harness, claim):
-    return harness.call(harness.store.begin, claim)
 
 
 def test_effects_and_position_are_one(transactional):
@@ -351,6 +337,46 @@ def test_a_newer_schema_is_refused(transactional):
         harness.raw("UPDATE sse_schema SET version = 99")
     with pytest.raises(StoreRefused, match="newer version of this package"):
         claimed(harness, store=harness.another())
+
+
+HALF = "half of a pair: \ud800"
+HALVES = [
+    Beside(hand=HALF, begun=1),
+    Beside(ahead=("1.0", HALF)),
+    Beside(passed=(HALF,)),
+    Beside(settled=(HALF,)),
+    Beside(buried=(letter(HALF),)),
+]
+
+
+def test_half_a_surrogate_pair_is_refused(harness):
+    claim = claimed(harness)
+    store = harness.store
+    for call, *given in (
+        (store.claim, HALF, None, "me"),
+        (store.commit, [(claim, Mark(1, HALF))]),
+        (store.put, HALF, "1"),
+        (store.put, "prices", HALF),
+        (store.replay, "prices", ["1.0", HALF]),
+        (store.drop, "prices", [HALF]),
+        (store.beat, "feeds", HALF, 1.0),
+        *((store.commit, [(claim, Mark(1, None, beside))]) for beside in HALVES),
+    ):
+        with pytest.raises(StoreRefused, match="half a surrogate pair"):
+            harness.call(call, *given)
+    assert committed(harness, claim, 1, "1") == []
+    assert [p.name for p in harness.call(store.places)] == ["prices"]
+
+
+def test_half_a_surrogate_pair_ends_no_transaction_well(transactional):
+    harness = transactional
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    harness.write(transaction.connection, "one")
+    with pytest.raises(StoreRefused, match="half a surrogate pair"):
+        harness.call(harness.store.end, transaction, Mark(1, HALF))
+    assert harness.written() == []
+    assert committed(harness, claim, 1, "1") == []
 
 
 def test_errors_are_ours(harness):

@@ -88,7 +88,12 @@ def commands() -> None:
     callback=argument.store,
     help="Keep the position there, as in sqlite:///cursors.db, and go on from it.",
 )
-@click.option("--name", metavar="NAME", help="The name that it is kept under.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    callback=argument.checked(str),
+    help="The name that it is kept under.",
+)
 @click.option(
     "--lease",
     type=click.FloatRange(min=0, min_open=True),

@@ -13,6 +13,8 @@ from reconnecting_sse.core.errors import (
     shortened,
 )
 from reconnecting_sse.stores import redis_scripts as scripts
+from reconnecting_sse.stores import texts
+from reconnecting_sse.stores.redis_marks import as_json, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +35,8 @@ class RedisTransaction:
     def __init__(self, claim: Claim, client: Any, key: Callable[[str], str]) -> None:
         self._claim = claim
         self._client = client
+        self._key = key
         self._claim_key = key("claim")
-        self._row_key = key("row")
-        self._seq = 0
         self._was_ended = False
         self.connection: Any = client.pipeline(transaction=True)
 
@@ -46,7 +47,6 @@ class RedisTransaction:
             # What only claims write: whoever takes over makes the EXEC fail.
             yield pipeline.watch(self._claim_key)
             self._check((yield pipeline.hmget(self._claim_key, ["token", "nonce"])))
-            self._seq = int((yield pipeline.hget(self._row_key, "seq")) or 0)
         except BaseException:
             yield pipeline.reset()
             raise
@@ -65,12 +65,12 @@ class RedisTransaction:
         return self.connection
 
     def end(self, mark: Mark) -> Steps:
-        """Record the position, and execute."""
+        """Record the mark, and execute."""
         pipeline = self._take_back()
         try:
             if self._was_ended:
                 raise StoreRefused(f"nothing is done: {_NOT_YOURS}")
-            if mark.seq <= self._seq:
+            if mark.position is not None and mark.seq <= (yield from self._last_seq()):
                 raise lost(self._claim)
             self._record(mark)
             answers = yield pipeline.execute(raise_on_error=False)
@@ -80,11 +80,19 @@ class RedisTransaction:
             yield pipeline.reset()
         _look_through(answers)
 
+    def _last_seq(self) -> Steps:
+        # At once, and not when the rest is executed: what was queued may not be at all.
+        asked = self.connection.immediate_execute_command
+        return int((yield asked("HGET", self._key("row"), "seq")) or 0)
+
     def _record(self, mark: Mark) -> None:
-        row = {"position": mark.position, "seq": mark.seq, "starts": 1, "begun": 0}
-        self.connection.hset(self._row_key, mapping=row)
-        self.connection.hdel(self._row_key, "hand")
-        self.connection.eval(scripts.STAMP, 1, self._row_key)
+        texts.check_marks([mark])
+        for command in commands(mark, self._key):
+            if None in command:
+                script = scripts.COMMON + scripts.RUN
+                self.connection.eval(script, 0, "", as_json([command]))
+            else:  # not by a script: one that is out of memory would fail alone
+                self.connection.execute_command(*command)
 
     def _why(self, error: Exception) -> Steps:
         """What is raised for a broken watch: redis-py says so of a lost connection."""

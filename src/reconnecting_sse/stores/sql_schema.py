@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
+    Index,
     Integer,
     MetaData,
     String,
@@ -19,15 +21,16 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import mysql
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from reconnecting_sse.core.errors import StoreRefused
+from reconnecting_sse.stores.letters import TEXTS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 VERSION = 1
-"""The schema's; a newer one is refused."""
+"""The schema's; a newer one is refused. A table more does not make it newer."""
 
 # MariaDB compares names without their case where it is not told otherwise.
 _name = String(255).with_variant(
@@ -52,6 +55,38 @@ _positions = Table(
     Column("hand", _text),
     Column("begun", Integer, nullable=False),
 )
+ahead = Table(
+    "sse_ahead",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("key", _text, nullable=False),
+)
+recent = Table(
+    "sse_recent",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("ids", _text, nullable=False),
+)
+letters = Table(
+    "sse_letters",
+    _metadata,
+    Column("name", _name, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    *(Column(each, _text, nullable=False) for each in TEXTS),
+    Column("attempts", Integer, nullable=False),
+    Column("buried_at", Double, nullable=False),
+    Column("is_replayed", Boolean, nullable=False),
+    # Asked for every few seconds, however many letters there are.
+    Index("sse_letters_replayed", "is_replayed", "name"),
+)
+members = Table(
+    "sse_members",
+    _metadata,
+    Column("fleet", _name, primary_key=True),
+    Column("member", _name, primary_key=True),
+    Column("until", Double, nullable=False),
+)
 
 
 def make_schema(db: Connection) -> None:
@@ -64,6 +99,8 @@ def make_schema(db: Connection) -> None:
         # Where it is there, the right to make one is not needed.
         if not inspect(db).has_table(table.name):
             db.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                db.execute(CreateIndex(index))
     version = db.execute(select(func.max(_schema.c.version))).scalar()
     if version is None:
         db.execute(insert(_schema).values(version=VERSION))
