@@ -153,16 +153,17 @@ class Running:
 
     is_async = False
 
-    def __init__(self, url, store, handler, **options):
+    def __init__(self, url, store, handler, of_source=None, **options):
         self.log = Log()
-        of_source = {k: v for k, v in options.items() if k in OF_A_SOURCE - {"on_gap"}}
-        of_worker = {k: v for k, v in options.items() if k not in of_source}
+        ours = OF_A_SOURCE - {"on_gap"}
+        of_worker = {k: v for k, v in options.items() if k not in ours}
         of_source = {
             "name": "prices",
             "logger": self.log,
             "commits": QUICK,
             "policy": POLICY,
-            **of_source,
+            **{k: v for k, v in options.items() if k in ours},
+            **(of_source or {}),
         }
         self.source = ReconnectingEventSource(
             self._client(), "GET", url, store=store, **of_source
