@@ -40,6 +40,7 @@ from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.core.strategies import ReconnectState
 from reconnecting_sse.exchange.request import StreamRequest
 from reconnecting_sse.source import ReconnectingEventSource
+from reconnecting_sse.workers.many import Workers, run_workers
 from reconnecting_sse.workers.worker import SubscriptionWorker
 
 if TYPE_CHECKING:
@@ -85,10 +86,12 @@ __all__ = [
     "Uncommitted",
     "UnexpectedContentType",
     "UnexpectedStatus",
+    "Workers",
     "aconnect_sse",
     "connect_sse",
     "dialects",
     "lifecycle",
+    "run_workers",
     "stores",
 ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from tenacity.wait import wait_fixed, wait_incrementing
 
-from reconnecting_sse.core.restarts import Restarts, wait_slowly
+from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.restarts import Restarts, wait_slowly, wait_soon
 
 ERROR = ValueError("it failed")
 
@@ -34,3 +36,31 @@ def test_one_that_lasted_begins_the_count_again():
         1,
         2,
     ]
+
+
+def test_whoever_only_stands_by_again_does_so_within_a_second():
+    restarts = Restarts(wait_soon)
+    pauses = [restarts.pause_after(ERROR, 1.0) for _ in range(10)]
+    longest = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+    for pause, most in zip(pauses, longest, strict=True):
+        assert most / 2 <= pause <= most
+
+
+async def later(_):
+    return 1.0
+
+
+@pytest.mark.parametrize(
+    ("wait", "kind"),
+    [
+        (lambda _: float("nan"), ValueError),
+        (lambda _: -1, ValueError),
+        (lambda _: "soon", ValueError),
+        (lambda _: 1 / 0, ZeroDivisionError),
+        (later, TypeError),
+    ],
+)
+def test_a_strategy_that_gives_no_time_is_the_callers_error(wait, kind):
+    with pytest.raises(CallersError) as raised:
+        Restarts(wait).pause_after(ERROR, 0.0)
+    assert type(raised.value.error) is kind

@@ -390,7 +390,7 @@ def test_a_gap_and_the_feed_may_have_the_same_events(work):
 
 
 def test_events_without_an_id_fill_a_gap_too(work):
-    store, seen = watched(Effects()), Seen()
+    store = watched(Effects())
 
     def handler(event, connection):
         connection.append(event.data)

@@ -63,8 +63,8 @@ _FINAL = (Stop, Raised)
 class Effects(Protocol):
     """What a face offers the loop; the results of some may be awaitables."""
 
-    def turn(self, now: float) -> float:
-        """Seconds until an attempt may be made, for all who share a budget; at once."""
+    def turn(self) -> Any:
+        """Wait for the turn that an attempt needs; None where it needs none."""
 
     def open(self, attempt: Attempt) -> Any:
         """Make an attempt: an ``Answer``, a ``Failure``, or ``Raised``."""
@@ -171,9 +171,9 @@ def subscription(
 
 
 def _attempt(session: StreamSession, effects: Effects, now: Clock) -> Any:
-    wait = effects.turn(now())
-    if wait > 0:
-        return effects.sleep(wait)
+    turn = effects.turn()
+    if turn is not None:
+        return turn
     attempt = session.connecting(now())
     tell(session, effects)
     # Whoever is told may raise, and so end it.

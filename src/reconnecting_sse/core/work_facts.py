@@ -121,7 +121,35 @@ class Drained(_WorkFact):
     left: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(_WorkFact):
+    """One of several workers ended with an error; the others go on.
+
+    Attributes:
+        cause: The error's type.
+        error: What it says, if it is one of this package's.
+        delay: Another worker is begun so many seconds from now; None: none is.
+    """
+
+    name: ClassVar[str] = "worker.failed"
+    cause: str
+    error: str | None = None
+    delay: float | None = None
+
+    @property
+    def level(self) -> str:
+        return "warning"
+
+
 WorkFact: TypeAlias = (
-    Retrying | Buried | Careful | Replaying | Filling | Filled | Draining | Drained
+    Retrying
+    | Buried
+    | Careful
+    | Replaying
+    | Filling
+    | Filled
+    | Draining
+    | Drained
+    | Failed
 )
 """Any of them."""

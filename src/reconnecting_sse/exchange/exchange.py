@@ -23,7 +23,7 @@ from reconnecting_sse.exchange.leg import Leg
 from reconnecting_sse.exchange.redirects import next_hop
 from reconnecting_sse.exchange.request import StreamRequest, read_back, written
 from reconnecting_sse.exchange.trail import Trail
-from reconnecting_sse.exchange.urls import shown_origin
+from reconnecting_sse.exchange.urls import origin, shown_origin
 from reconnecting_sse.transports.body import LIVE
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.calls import Exchanged, Steps
     from reconnecting_sse.exchange.client import ClientSettings, Transports
     from reconnecting_sse.exchange.hop import Hop
+    from reconnecting_sse.exchange.urls import Origin
 
 
 class Exchange:
@@ -48,6 +49,7 @@ class Exchange:
         is_async: Which face makes the calls.
         content_types: What is read as events.
         prepare: Gives another request to send in the place of the one it is given.
+        admit: Called before each host is asked; gives what has to be awaited first.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Exchange:
         is_async: bool,
         content_types: frozenset[str] = EVENTS,
         prepare: Callable[[StreamRequest], Any] | None = None,
+        admit: Callable[[Origin], Any] | None = None,
     ) -> None:
         self._request = request
         self._client = client
@@ -68,6 +71,7 @@ class Exchange:
         self._is_async = is_async
         self._streams = LINES | content_types
         self._prepare = prepare
+        self._admit = admit
         self._trail = Trail(request.method)
 
     @property
@@ -86,6 +90,8 @@ class Exchange:
         self._trail.begins(hop.method)
         start = hop.url
         while True:
+            if self._admit is not None:
+                yield partial(self._admit, origin(hop.url))
             leg = ask(Leg, hop, errand)
             exchanged: Exchanged = yield from leg.steps()
             if not follows:

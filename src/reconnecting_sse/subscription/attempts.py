@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.calls import Exchanged
     from reconnecting_sse.exchange.client import Client
     from reconnecting_sse.exchange.request import Prepare, StreamRequest
+    from reconnecting_sse.exchange.urls import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,14 @@ class Attempts:
     listeners: Sequence[Callable[[Lifecycle], object]] = ()
     on_comment: Callable[[str], object] | None = None
 
-    def exchange(self, attempt: Attempt, *, is_async: bool) -> Exchange:
-        """The exchange of one attempt."""
+    def exchange(
+        self,
+        attempt: Attempt,
+        *,
+        is_async: bool,
+        admit: Callable[[Origin], Any] | None = None,
+    ) -> Exchange:
+        """The exchange of one attempt; ``admit`` is asked before each of its hosts."""
         return Exchange(
             resuming(self.request, self.dialect, attempt.last_event_id),
             ask(ClientSettings.of, self.client),
@@ -65,6 +72,7 @@ class Attempts:
             is_async=is_async,
             content_types=self.content_types,
             prepare=self.prepare and (lambda request: self.prepare(request, attempt)),
+            admit=admit,
         )
 
     def failed(

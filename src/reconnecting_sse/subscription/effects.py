@@ -28,12 +28,12 @@ from reconnecting_sse.subscription.lingering import (
     AsyncLingeringBody,
     LingeringBody,
 )
+from reconnecting_sse.subscription.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from reconnecting_sse.core.answer import Answer
-    from reconnecting_sse.core.budget import ConnectBudget
     from reconnecting_sse.core.lifecycle import Attempt, Lifecycle
     from reconnecting_sse.core.reconnection import Failure
     from reconnecting_sse.core.sent import Sent
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from reconnecting_sse.exchange.exchange import Exchange
     from reconnecting_sse.subscription.attempts import Attempts
     from reconnecting_sse.subscription.lingering import Lingering
+    from reconnecting_sse.subscription.turns import Admit
     from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
 
 ERROR_BODY_SECONDS = 1.0
@@ -74,24 +75,15 @@ class _Effects(Generic[_Body]):
         self.tell: Callable[[Lifecycle], None] = attempts.tell
         self.hear: Callable[[Iterable[str]], None] = attempts.hear
         self.response: httpxr.Response | None = None
-        self.budget: ConnectBudget | None = None
-        self._turn_at: float | None = None
 
     @property
     def sent(self) -> Sent | None:
         """What a server may have seen of this attempt; None before it began."""
         return None if self._exchange is None else self._exchange.sent
 
-    def turn(self, now: float) -> float:
-        """Seconds until an attempt may be made; a turn is kept until it is used."""
-        if self.budget is None:
-            return 0.0
-        if self._turn_at is None:
-            self._turn_at = self.budget.reserve(now)
-        wait = self._turn_at - now
-        if wait <= 0:
-            self._turn_at = None
-        return wait
+    def turn(self) -> Awaitable[None] | None:
+        """Wait for the turn that an attempt needs: on one's own none does."""
+        return None
 
     def listen(self, listener: Callable[[Lifecycle], object]) -> None:
         """From now on, tell one more."""
@@ -201,6 +193,20 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
         super().__init__(attempts)
         self._guard = partial(guarded, attempts.signal)
         self._left: list[AsyncLiveBody] = []  # dropped, and not awaited yet
+        self._turns: Turns | None = None
+
+    def share(self, admit: Admit) -> None:
+        """From now on, ask no host before ``admit`` has let the attempt in."""
+        self._turns = Turns(self._attempts.url, admit, self._guard)
+
+    def turn(self) -> Awaitable[None] | None:
+        """Wait for the turn that an attempt needs; None once there is one."""
+        turns = self._turns
+        return None if turns is None or turns.used() else self._take_turn(turns)
+
+    async def _take_turn(self, turns: Turns) -> None:
+        await self.let_go()
+        await turns.take()
 
     def drop(self) -> None:
         """Free the connection; what has to be awaited for it is, with the next call."""
@@ -223,9 +229,12 @@ class AsyncEffects(_Effects["AsyncLiveBody"]):
     async def open(self, attempt: Attempt) -> Answer | Failure | Raised:
         """Make an attempt; keeps the body if it is an event stream."""
         attempts, self._exchange = self._attempts, None
+        admit = None if self._turns is None else self._turns.elsewhere
         await self.let_go()
         try:
-            exchange = self._exchange = attempts.exchange(attempt, is_async=True)
+            exchange = self._exchange = attempts.exchange(
+                attempt, is_async=True, admit=admit
+            )
             exchanged = await run_async(exchange.steps(), self._guard)
             body = ask(async_body_of, exchanged.response)
         except CallersError as callers:

@@ -196,3 +196,14 @@ class SubscriptionWorker:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._source!r}>"
+
+
+def work_of(worker: SubscriptionWorker) -> DurableSubscription:
+    """What a worker works on, where that is on the async face; ``Workers`` asks.
+
+    Raises:
+        TypeError: It is of the other face.
+    """
+    parts = vars(worker)
+    parts["_options"].check_face(parts["_source_is_async"], is_async=True)
+    return durable_of(parts["_source"])
