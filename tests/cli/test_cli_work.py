@@ -244,7 +244,7 @@ def test_what_does_not_end_in_time_ends_the_process(module, server, monkeypatch)
 
     ended = []
     monkeypatch.setattr(work, "_working", late)
-    monkeypatch.setattr(work, "_leave", ended.append)
+    monkeypatch.setattr(work, "leave", ended.append)
     run(server, f"{module}:plain")
     assert ended == [4]
 

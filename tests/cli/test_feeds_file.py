@@ -299,11 +299,13 @@ def test_what_is_no_text_is_told_with_its_line(tmp_path):
         '"s3cret ${A-B}"',
         '"${CONTROL} s3cret"',
         '["s3cret"]',
+        '"${BYTES} s3cret"',
     ],
 )
 def test_a_secret_is_in_no_message(mistakes, value):
     text = f"{ONE}[feed.headers]\nAuthorization = {value}\n"
-    (found,) = mistakes(text, A="s3cret", CONTROL="s3cret\r\n")
+    variables = {"CONTROL": "s3cret\r\n", "BYTES": "s3cret\udcff"}
+    (found,) = mistakes(text, A="s3cret", **variables)
     assert found.startswith("line 6: feed 'prices': headers: Authorization: ")
     assert "s3cret" not in found
 

@@ -142,7 +142,7 @@ def test_a_worker_that_fails_is_told_of_and_begun_again(store):
             await until(is_served(store))
         about = {"durable_name": "feed-002", "delay": 0.01}
         assert member.log.of("fleet.failed") == [
-            {"cause": "ValueError", **about},
+            {"cause": "ValueError", "error": "ValueError", **about},
             {"cause": "StoreUnavailable", "error": "nobody is there", **about},
         ]
         assert member.log.of("fleet.ended") == [about]

@@ -76,13 +76,13 @@ class FeedFailed(Warned):
 
     Attributes:
         cause: The error's type.
-        error: What it says, if it is one of this package's.
+        error: What it says, if it is one of this package's; else its type again.
     """
 
     name: ClassVar[str] = "fleet.failed"
     durable_name: str
     cause: str
-    error: str = ""
+    error: str
     delay: float
 
 

@@ -111,8 +111,8 @@ class Post:
         if error is None:
             self._say(facts.FeedEnded, delay=delay)
         else:
-            said = str(error) if isinstance(error, StreamError) else ""
             cause = type(error).__name__
+            said = str(error) if isinstance(error, StreamError) else cause
             self._say(facts.FeedFailed, cause=cause, error=said, delay=delay)
         with suppress(TimeoutError):
             async with asyncio.timeout(delay):

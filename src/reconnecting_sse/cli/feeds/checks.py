@@ -155,7 +155,7 @@ def header(name: str, value: Any, environment: Mapping[str, str]) -> str:
     """A header's value."""
     if not is_token(name):
         raise ValueError(f"{name!r} cannot be a header's name")
-    found = expanded(text(value), environment)
+    found = _sendable(expanded(text(value), environment))
     if has_control(found):
         raise ValueError("there is a control character in its value")
     return found
@@ -166,7 +166,15 @@ def parameter(_name: str, value: Any, environment: Mapping[str, str]) -> str:
     found = _is(value, str, int, float, bool)
     if isinstance(found, bool):
         return str(found).lower()
-    return expanded(str(found), environment)
+    return _sendable(expanded(str(found), environment))
+
+
+def _sendable(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a variable in it is not UTF-8") from None
+    return value
 
 
 def expanded(text: str, environment: Mapping[str, str]) -> str:
