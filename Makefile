@@ -53,6 +53,7 @@ QUICK := tests/cli/test_cli_tail.py tests/connect/test_connect.py tests/core
 QUICK += tests/exchange tests/testing tests/transports
 QUICK += $(addprefix tests/stores/test_,at_once.py beside.py fleets.py letters.py stores.py)
 QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py source.py)
+QUICK += $(addprefix tests/workers/test_,probes.py telemetry.py)
 QUICK += --ignore-glob='tests/core/test_decoder*'
 
 # Their tests are skipped without; what only they reach is then not covered.

@@ -38,7 +38,7 @@ class Door:
 
     async def wait_for(self, count):
         async with asyncio.timeout(SECONDS):
-            while len(self.asked) < count:  # noqa: ASYNC110  (no event tells)
+            while len(self.asked) < count:  # noqa: ASYNC110  (a few turns of the loop)
                 await asyncio.sleep(0)
 
 

@@ -72,7 +72,7 @@ class Line:
         self.begun.append((name, self.now()))
 
     async def play(self, attempts):
-        """All of them, until they have begun, or left, and are not among them."""
+        """All of them, until they have begun or left; those that have begun."""
         tasks = [asyncio.create_task(attempt) for attempt in attempts]
         await asyncio.gather(*tasks, return_exceptions=True)
         return [name for name, _ in self.begun], [moment for _, moment in self.begun]

@@ -111,11 +111,10 @@ def _makers(
     """
     mistakes: list[Mistake] = []
     makers = {}
-    traced = telemetry()
     for feed in found.feeds:
         words = _words_of(feed, _lease_of(found, options), options)
         log = partial(logger_of, options.log, is_verbose=options.verbose)
-        make = partial(_worker, client, feed, words, log, traced)
+        make = partial(_worker, client, feed, words, log)
         makers[feed.name] = make
         try:
             make()
@@ -131,11 +130,12 @@ def _worker(
     feed: Feed,
     words: FeedOptions,
     log: Callable[..., Any],
-    traced: Any,
 ) -> SubscriptionWorker:
     source = source_of(client, words, log(feed=feed.name), params=feed.params)
     try:
-        return SubscriptionWorker(source, feed.handler, telemetry=traced, **feed.worker)
+        return SubscriptionWorker(
+            source, feed.handler, telemetry=telemetry(), **feed.worker
+        )
     except (TypeError, ValueError) as error:
         raise click.UsageError(in_options(str(error))) from error
 
