@@ -130,6 +130,14 @@ def test_probes_that_are_no_address_are_a_wrong_word(tmp_path):
     assert invoked("fleet", "FEEDS.toml", *words).exit_code == 2
 
 
+def test_probes_where_somebody_listens_are_an_error(tmp_path, server):
+    write(tmp_path, ("a", "http://a/", ""))
+    address = server.url.removeprefix("http://")
+    result = invoked("fleet", "FEEDS.toml", "--store", STORE, "--probes", address)
+    assert result.exit_code == 1
+    assert f"probes cannot listen on {address}" in result.stderr
+
+
 def test_a_store_that_cannot_be_used_is_an_error(tmp_path, monkeypatch):
     def refuse(*_):
         raise StoreRefused("another schema")
@@ -163,7 +171,7 @@ def test_every_feed_is_handled_and_its_position_is_kept(tmp_path, server):
     }
     assert kept == {"prices": ("3", ""), "orders": ("3", "")}
     plain = re.sub(r"^\d\d:\d\d:\d\d ", "", told, flags=re.MULTILINE)
-    assert re.search(r"^\S+:\d+ has joined the fleet of 2 feeds$", plain, re.MULTILINE)
+    assert re.search(r"^\S+:\d+ joins the fleet of 2 feeds$", plain, re.MULTILINE)
     assert "members of the fleet: 1\n" in plain
     assert "prices: taking it\n" in plain
     assert "prices: stopping, events to be finished: 0\n" in plain
@@ -193,7 +201,7 @@ def test_a_feed_whose_server_refuses_ends_no_other(tmp_path, server):
             child.terminate()
             _, told = child.communicate()
     assert child.returncode == 0
-    assert re.search(r" warning: gone: .+ 404.+ \[begun again in \d+ s\]", told)
+    assert re.search(r" gone: warning: .+ 404.+ \[begun again in \d+ s\]", told)
 
 
 def test_a_handler_that_does_not_end_is_left_with_status_4(tmp_path, server):
@@ -209,7 +217,7 @@ def test_a_handler_that_does_not_end_is_left_with_status_4(tmp_path, server):
 
 def test_the_process_is_left_whatever_runs_still(tmp_path, monkeypatch):
     async def late(self):
-        raise DrainTimeout("too late")
+        raise ExceptionGroup("late", [DrainTimeout("too late")])
 
     ended = []
     monkeypatch.setattr(fleet.Fleet, "arun", late)
@@ -217,4 +225,5 @@ def test_the_process_is_left_whatever_runs_still(tmp_path, monkeypatch):
     write(tmp_path, ("a", "http://a/", ""))
     result = invoked("fleet", "FEEDS.toml", "--store", STORE)
     assert ended == [running.LATE]
+    assert result.exit_code == 1  # had it not been left
     assert "error: too late" in result.stderr

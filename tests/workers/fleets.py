@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
+import httpxr
 import pytest
 
+from reconnecting_sse import (
+    AsyncStreamingTransport,
+    ReconnectingEventSource,
+    SubscriptionWorker,
+)
 from reconnecting_sse.core.claims import Claim
 from reconnecting_sse.core.errors import ClaimLost, StoreUnavailable
 from reconnecting_sse.core.health import Health
@@ -16,8 +22,13 @@ from reconnecting_sse.workers import fleet as fleets
 from reconnecting_sse.workers.fleet import Fleet
 from tests.durable.playing import Log
 
+CLIENT = httpxr.AsyncClient(transport=AsyncStreamingTransport())
 LEASE = 0.9
 SECONDS = 20  # more than anything here takes
+
+
+async def handle(event):
+    """Is never called."""
 
 
 def feeds(count):
@@ -73,34 +84,41 @@ class JumpingClock(Clock):
         return super().boot() + self.jumped
 
 
-class StubWorker:
-    """Claims a feed, renews its lease, and lets go of it."""
+class StubWorker(SubscriptionWorker):
+    """Claims a feed, renews its lease, and lets go of it; asks no server."""
 
-    def __init__(self, store, feed, owner, failures):
-        self._store, self._feed, self._owner = store, feed, owner
-        self._stopping = asyncio.Event()
+    def __init__(self, store, feed, owner, failures, begun):
+        source = ReconnectingEventSource(
+            CLIENT, "GET", "http://nowhere/", store=store, name=feed, lease=LEASE
+        )
+        super().__init__(source, handle)
+        self._calls = getattr(store, "plain", store)
+        self._feed, self._owner = feed, owner
+        self._told_to_stop = asyncio.Event()
+        self._begun = begun
         self._failures = failures  # what to raise or return next, by feed
 
     async def arun(self):
+        self._begun.append(self._feed)
         claim = await self._claimed()
-        while claim is not None and not self._stopping.is_set():
+        while claim is not None and not self._told_to_stop.is_set():
             if self._failures.get(self._feed):
                 outcome = self._failures[self._feed].pop(0)
-                self._store.release(claim)
+                self._calls.release(claim)
                 if outcome is None:
                     return
                 raise outcome
-            if self._store.renew([claim], LEASE):
+            if self._calls.renew([claim], LEASE):
                 raise ClaimLost(f"{self._feed!r} was taken over")
             await self._pause()
         if claim is not None:
             if late := self._failures.get(f"late {self._feed}"):
                 raise late
-            self._store.release(claim)
+            self._calls.release(claim)
 
     async def _claimed(self):
-        while not self._stopping.is_set():
-            claim = self._store.claim(self._feed, LEASE, self._owner)
+        while not self._told_to_stop.is_set():
+            claim = self._calls.claim(self._feed, LEASE, self._owner)
             if isinstance(claim, Claim):
                 return claim
             await self._pause()
@@ -109,10 +127,10 @@ class StubWorker:
     async def _pause(self):
         with suppress(TimeoutError):
             async with asyncio.timeout(LEASE / 9):
-                await self._stopping.wait()
+                await self._told_to_stop.wait()
 
     def stop(self):
-        self._stopping.set()
+        self._told_to_stop.set()
 
     def health(self):
         return Health(name=self._feed, token=1)
@@ -123,11 +141,10 @@ class MemberOf:
 
     def __init__(self, name, store, count=6, **options):
         self.log, self.failures, self.name = Log(), {}, name
-        self.made = []
+        self.begun = []
 
         def make(feed):
-            self.made.append(feed)
-            return StubWorker(store, feed, name, self.failures)
+            return StubWorker(store, feed, name, self.failures, self.begun)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fleets, "this_process", lambda: name)

@@ -14,6 +14,7 @@ import pytest
 
 from reconnecting_sse.core.errors import DrainTimeout, StoreRefused
 from reconnecting_sse.core.fleet import fleet_of
+from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.workers.fleet import Fleet
 from tests.workers.fleets import (
@@ -22,6 +23,7 @@ from tests.workers.fleets import (
     JumpingClock,
     MemberOf,
     Store,
+    StubWorker,
     feeds,
     unavailable,
     until,
@@ -38,6 +40,12 @@ def run(test):
     asyncio.run(test())
 
 
+async def for_beats(store, count):
+    """Let so many beats pass."""
+    before = store.beats
+    await until(lambda: store.beats >= before + count)
+
+
 def is_served(store, count=6):
     return lambda: sorted(store.owners()) == feeds(count)
 
@@ -49,7 +57,7 @@ def test_one_alone_serves_all_and_lets_go_of_all(store):
             await until(is_served(store))
             assert member.serving() == feeds(6)
         assert store.owners() == {}
-        assert member.log.names[0] == "fleet.joined"
+        assert member.log.names[0] == "fleet.joining"
         assert member.log.names[-1] == "fleet.left"
         assert member.log.of("fleet.members") == [{"members": 1}]
 
@@ -93,7 +101,7 @@ def test_a_feed_that_another_holds_is_waited_for_and_not_fought_for(store):
         held = store.claim("feed-000", 60.0, "a lone worker")
         async with member.running():
             await until(lambda: len(store.owners()) == 6)
-            assert "feed-000" not in member.made
+            assert "feed-000" not in member.begun
             store.release(held)
             await until(lambda: store.owners().get("feed-000") == "host:1")
 
@@ -105,11 +113,11 @@ def test_a_feed_that_is_taken_over_is_served_no_more(store):
         member = MemberOf("host:1", store)
         async with member.running():
             await until(is_served(store))
-            store.put("feed-001", None)
+            MemoryStore.put(store, "feed-001", None)
             store.claim("feed-001", 60.0, "a lone worker")
-            await until(lambda: "fleet.lost" in member.log.names)
             await until(lambda: "feed-001" not in member.serving())
-        assert member.log.of("fleet.lost") == [{"durable_name": "feed-001"}]
+        assert member.log.of("fleet.shedding") == [{"durable_name": "feed-001"}]
+        assert store.owners() == {"feed-001": "a lone worker"}
 
     run(test)
 
@@ -119,8 +127,7 @@ def test_a_limit_is_kept_and_told_of_once(store):
         few, many = MemberOf("host:1", store, max_feeds=2), MemberOf("host:2", store)
         async with few.running():
             await until(lambda: len(few.serving()) == 2)
-            before = store.beats
-            await until(lambda: store.beats > before + 3)
+            await for_beats(store, 3)
             assert few.log.of("fleet.unserved") == [{"feeds": 4}]
             async with many.running():
                 await until(is_served(store))
@@ -132,20 +139,14 @@ def test_a_limit_is_kept_and_told_of_once(store):
 # ------------------------------------------------------------------ workers that fail
 
 
-def test_a_worker_that_fails_is_told_of_and_begun_again(store):
+def test_a_worker_that_fails_is_begun_again_and_ends_no_other(store):
     async def test():
         member = MemberOf("host:1", store, restart_wait=lambda _: 0.01)
-        member.failures["feed-002"] = [ValueError("secret"), unavailable(), None]
+        member.failures["feed-002"] = [ValueError(), unavailable()]
         async with member.running():
-            await until(lambda: member.made.count("feed-002") == 4)
-            assert Counter(member.made) == {**dict.fromkeys(feeds(6), 1), "feed-002": 4}
+            await until(lambda: member.begun.count("feed-002") == 3)
             await until(is_served(store))
-        about = {"durable_name": "feed-002", "delay": 0.01}
-        assert member.log.of("fleet.failed") == [
-            {"cause": "ValueError", "error": "ValueError", **about},
-            {"cause": "StoreUnavailable", "error": "nobody is there", **about},
-        ]
-        assert member.log.of("fleet.ended") == [about]
+        assert Counter(member.begun) == {**dict.fromkeys(feeds(6), 1), "feed-002": 3}
 
     run(test)
 
@@ -155,40 +156,52 @@ def test_a_feed_that_waits_to_be_begun_again_does_not_hold_up_the_end(store):
         member = MemberOf("host:1", store)
         member.failures["feed-002"] = [ValueError()]
         async with member.running():
-            await until(lambda: member.log.of("fleet.failed"))
-        (failed,) = member.log.of("fleet.failed")
-        assert 150 <= failed["delay"] <= 300
+            await until(lambda: len(store.owners()) == 5)
+        assert member.begun.count("feed-002") == 1
 
     run(test)
 
 
-def test_a_worker_that_cannot_be_made_has_failed():
+def test_a_feed_that_is_over_is_not_asked_for_again(store):
     async def test():
-        def make(feed):
-            raise ValueError(feed)
-
-        store = Store()
         member = MemberOf("host:1", store)
-        member.fleet = Fleet(store, ["a"], make, lease=LEASE, logger=member.log)
+        member.failures["feed-002"] = [None]
         async with member.running():
-            await until(lambda: member.log.of("fleet.failed"))
-            assert member.fleet.healths() == []
+            await until(lambda: len(member.serving()) == 5)
+            await for_beats(store, 3)
+            assert sorted(store.owners()) == [f for f in feeds(6) if f != "feed-002"]
+        assert member.begun.count("feed-002") == 1
 
     run(test)
 
 
-def test_handlers_that_do_not_end_are_told_of_and_raised_at_the_end(store):
+def test_handlers_that_do_not_end_are_told_of_at_the_end(store):
     async def test():
         first, second = (MemberOf(f"host:{n}", store) for n in (1, 2))
         late = DrainTimeout("too late")
         first.failures |= {f"late {feed}": late for feed in feeds(6)}
-        with pytest.raises(DrainTimeout):
+        with pytest.raises(ExceptionGroup) as caught:
             async with first.running():
                 await until(is_served(store))
                 async with second.running():
-                    await until(lambda: len(first.log.of("fleet.late")) == 3)
-                    assert not first.fleet._late
-        assert len(first.log.of("fleet.late")) == 6 + len(second.made)
+                    await until(lambda: len(first.serving()) == 3)
+                    shed = set(feeds(6)) - set(first.serving())
+                    assert len(shed) == 3
+                    store.error = unavailable()  # nothing is taken back
+        assert caught.value.exceptions == (late,) * 3
+
+    run(test)
+
+
+def test_what_the_strategy_of_waiting_raises_ends_the_fleet(store):
+    async def test():
+        member = MemberOf("host:1", store, restart_wait=lambda _: 1 / 0)
+        member.failures["feed-002"] = [ValueError()]
+        with pytest.raises(ExceptionGroup) as caught:
+            await member.fleet.arun()
+        (error,) = caught.value.exceptions
+        assert isinstance(error, ZeroDivisionError)
+        assert store.owners() == {}
 
     run(test)
 
@@ -206,8 +219,7 @@ def test_a_store_that_fails_is_waited_for_and_nothing_moves(store, monkeypatch):
             await until(is_served(store))
             store.error = unavailable()
             await until(lambda: "fleet.paused" in member.log.names)
-            before = store.beats
-            await until(lambda: store.beats > before + 3)
+            await for_beats(store, 3)
             clock.jumped = LEASE
             store.error = None
             await until(lambda: "fleet.resumed" in member.log.names)
@@ -215,7 +227,7 @@ def test_a_store_that_fails_is_waited_for_and_nothing_moves(store, monkeypatch):
         assert member.log.of("fleet.paused") == [{"error": "nobody is there"}]
         (cautious,) = member.log.of("fleet.cautious")
         assert cautious["gap"] > LEASE
-        assert len(member.made) == 6
+        assert len(member.begun) == 6
 
     run(test)
 
@@ -223,11 +235,12 @@ def test_a_store_that_fails_is_waited_for_and_nothing_moves(store, monkeypatch):
 def test_a_store_that_cannot_be_used_ends_the_fleet_once_all_is_drained(store):
     async def test():
         member = MemberOf("host:1", store)
-        with pytest.raises(StoreRefused, match="another schema"):
+        with pytest.raises(ExceptionGroup) as caught:
             async with member.running():
                 await until(is_served(store))
                 store.error = StoreRefused("another schema")
                 await until(lambda: store.owners() == {})
+        assert caught.value.exceptions == (store.error,)
         assert "fleet.left" not in member.log.names
 
     run(test)
@@ -282,7 +295,7 @@ def test_it_may_be_stopped_before_it_runs_and_after(store):
         member = MemberOf("host:1", store)
         member.fleet.stop()
         await member.fleet.arun()
-        assert member.made == []
+        assert member.begun == []
         member.fleet.stop()
         return member.fleet
 
@@ -327,20 +340,42 @@ def test_probes_tell_of_all_feeds(store):
 # ------------------------------------------------------------------ what it is given
 
 
+def fleet(store, names=("a",), *, name=None, lease=LEASE, kept=None, **options):
+    def make(feed):
+        return StubWorker(kept or store, name or feed, "host:1", {}, [])
+
+    return Fleet(store, names, make, lease=lease, **options)
+
+
 @pytest.mark.parametrize("lease", [0, -1, float("nan")])
 def test_a_lease_is_more_than_no_time(lease):
     with pytest.raises(ValueError, match="lease="):
-        Fleet(Store(), ["a"], lambda _: None, lease=lease)
+        fleet(Store(), lease=lease)
 
 
 def test_a_limit_is_one_at_least():
     with pytest.raises(ValueError, match="max_feeds="):
-        Fleet(Store(), ["a"], lambda _: None, max_feeds=0)
+        fleet(Store(), max_feeds=0)
 
 
 def test_there_is_a_feed():
     with pytest.raises(ValueError, match="names"):
-        Fleet(Store(), [], lambda _: None)
+        fleet(Store(), [])
+
+
+@pytest.mark.parametrize("other", [{"name": "b"}, {"kept": Store()}, {"lease": 5.0}])
+def test_a_workers_source_is_as_its_fleet_says(other):
+    with pytest.raises(ValueError, match="the source of 'a' has another store="):
+        fleet(Store(), **other)
+
+
+def test_connects_may_be_without_limit():
+    assert fleet(Store(), connects_per_second=None).healths() == []
+
+
+def test_what_makes_no_worker_is_refused():
+    with pytest.raises(TypeError, match="SubscriptionWorker"):
+        Fleet(Store(), ["a"], lambda _: None)
 
 
 def test_the_same_feeds_are_the_same_fleet_in_any_order():

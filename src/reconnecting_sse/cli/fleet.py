@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconnecting_sse import DrainTimeout, StoreError, SubscriptionWorker
+from reconnecting_sse import DrainTimeout, SubscriptionWorker
 from reconnecting_sse.cli.feed import (
     FeedOptions,
     WayOptions,
@@ -25,7 +25,7 @@ from reconnecting_sse.cli.running import LATE, leave, logger_of, telemetry
 from reconnecting_sse.workers.fleet import Fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import httpxr
 
@@ -51,16 +51,15 @@ class FleetOptions(WayOptions):
 def fleet(options: FleetOptions) -> int:
     """Serve a share of the feeds until a signal; the exit status."""
     try:
-        asyncio.run(_serving(_read(options.file), options))
+        return asyncio.run(_serving(_read(options.file), options))
     except FeedsFileError as error:
         lines = "".join(f"\n  {mistake}" for mistake in error.mistakes)
         raise _refused(f"there are mistakes in it:{lines}") from error
-    except (StoreError, OSError) as error:
+    except OSError as error:
         say(f"error: {in_options(str(error))}")
         return FAILED
     finally:
         options.store.close()
-    return 0
 
 
 def _read(file: str) -> FeedsFile:
@@ -74,7 +73,7 @@ def _refused(why: str) -> click.BadParameter:
     return click.BadParameter(why, param_hint="'FILE'")
 
 
-async def _serving(found: FeedsFile, options: FleetOptions) -> None:
+async def _serving(found: FeedsFile, options: FleetOptions) -> int:
     async with async_client_of(options) as client:
         makers = _makers(found, client, options)
         try:
@@ -91,10 +90,19 @@ async def _serving(found: FeedsFile, options: FleetOptions) -> None:
             raise click.UsageError(in_options(str(error))) from error
         try:
             await member.arun()
-        except DrainTimeout as error:
-            # asyncio would wait for the handler, which may not end at all.
-            say(f"error: {in_options(str(error))}")
-            leave(LATE)
+        except BaseExceptionGroup as group:
+            return _told(group.exceptions)
+        return 0
+
+
+def _told(errors: Sequence[BaseException]) -> int:
+    """The exit status, once it is said what the fleet ended with."""
+    for error in errors:
+        say(f"error: {in_options(str(error))}")
+    if any(isinstance(error, DrainTimeout) for error in errors):
+        # asyncio would wait for the handler, which may not end at all.
+        leave(LATE)
+    return FAILED
 
 
 def _lease_of(found: FeedsFile, options: FleetOptions) -> float:

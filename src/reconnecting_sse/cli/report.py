@@ -139,7 +139,7 @@ class AttemptLines:
         if facts["event"].startswith("store."):
             return _of_store(facts)
         if facts["event"] in _LINES:
-            return _LINES[facts["event"]].format_map(facts)
+            return _LINES[facts["event"]](facts)
         match facts["event"]:
             case "stream.gap":
                 return f"warning: {facts['event']}: {facts['reason']}"
@@ -181,7 +181,13 @@ def _of_store(facts: Facts) -> str:
     raise structlog.DropEvent
 
 
-_LINES = {
+def _of_failure(facts: Facts) -> str:
+    what = facts.get("error", facts["cause"])
+    again = f" [begun again in {facts['delay']:.0f} s]" if "delay" in facts else ""
+    return f"warning: {what}{again}"
+
+
+_TEXTS = {
     "worker.retrying": "{key}: {cause}, attempt {attempt} [next in {delay:.1f} s]",
     "worker.dead_letter": "warning: {key} is a dead letter: {cause}",
     "worker.careful": "warning: the last process was killed: one event at a time",
@@ -189,19 +195,19 @@ _LINES = {
     "worker.filling": "filling the gap after {position}",
     "worker.filled": "the gap is filled, events: {events}",
     "worker.draining": "stopping, events to be finished: {begun}",
-    "fleet.joined": "{member} has joined the fleet of {feeds} feeds",
+    "fleet.joining": "{member} joins the fleet of {feeds} feeds",
     "fleet.members": "members of the fleet: {members}",
     "fleet.taking": "{durable_name}: taking it",
     "fleet.shedding": "{durable_name}: leaving it to another",
-    "fleet.lost": "{durable_name}: another has taken it over",
-    "fleet.failed": "warning: {durable_name}: {error} [begun again in {delay:.0f} s]",
-    "fleet.ended": "{durable_name}: it came to its end [asked again in {delay:.0f} s]",
-    "fleet.late": "warning: {error}",
     "fleet.paused": "warning: waiting for the store: {error}",
     "fleet.resumed": "the store is there again",
     "fleet.cautious": "warning: no beat for {gap:.1f} s: nothing is taken for a while",
     "fleet.unserved": "warning: nobody has room for {feeds} of the feeds",
     "fleet.left": "left the fleet",
+}
+_LINES: dict[str, Callable[[Facts], str]] = {
+    **{event: text.format_map for event, text in _TEXTS.items()},
+    "worker.failed": _of_failure,
 }
 
 

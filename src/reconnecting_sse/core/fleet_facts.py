@@ -25,15 +25,15 @@ class Warned(FleetFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined(FleetFact):
-    """The first beat: from now on the others count with this member.
+class Joining(FleetFact):
+    """The first beat comes: then the others count with this member.
 
     Attributes:
         member: Its name.
         feeds: How many feeds its file has.
     """
 
-    name: ClassVar[str] = "fleet.joined"
+    name: ClassVar[str] = "fleet.joining"
     member: str
     feeds: int
 
@@ -60,48 +60,6 @@ class Shedding(FleetFact):
 
     name: ClassVar[str] = "fleet.shedding"
     durable_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedLost(FleetFact):
-    """Somebody else has taken a feed over: this member serves it no more."""
-
-    name: ClassVar[str] = "fleet.lost"
-    durable_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedFailed(Warned):
-    """A feed's worker ended with an error; another is begun after ``delay`` seconds.
-
-    Attributes:
-        cause: The error's type.
-        error: What it says, if it is one of this package's; else its type again.
-    """
-
-    name: ClassVar[str] = "fleet.failed"
-    durable_name: str
-    cause: str
-    error: str
-    delay: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedEnded(FleetFact):
-    """A feed came to its end; it is asked for again after ``delay`` seconds."""
-
-    name: ClassVar[str] = "fleet.ended"
-    durable_name: str
-    delay: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrainedLate(Warned):
-    """Handlers of a feed did not end in time: its claim runs out by itself."""
-
-    name: ClassVar[str] = "fleet.late"
-    durable_name: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

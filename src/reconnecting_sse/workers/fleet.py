@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tenacity.wait import wait_random_exponential
-
 from reconnecting_sse.core import fleet_facts as facts
-from reconnecting_sse.core.errors import StoreError, StoreRefused, StoreUnavailable
-from reconnecting_sse.core.fleet import BEATS, Member, Pulse, Seen, decide, fleet_of
+from reconnecting_sse.core.budget import BURST, PER_SECOND
+from reconnecting_sse.core.callers import CallersError
+from reconnecting_sse.core.errors import StoreError, StoreRefused
+from reconnecting_sse.core.fleet import Member, decide, fleet_of
 from reconnecting_sse.core.restarts import wait_slowly
-from reconnecting_sse.core.strategies import EndState
-from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription import log
 from reconnecting_sse.subscription.custody import FAREWELL_SECONDS
 from reconnecting_sse.subscription.holding import this_process
-from reconnecting_sse.workers.lookout import Lookout, unless
-from reconnecting_sse.workers.posts import Post
+from reconnecting_sse.subscription.options import check_plain
+from reconnecting_sse.workers.beats import Beats
+from reconnecting_sse.workers.budget import HostBudgets
+from reconnecting_sse.workers.lives import Lives
+from reconnecting_sse.workers.lookout import Lookout
 from reconnecting_sse.workers.signals import taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reconnecting_sse.core.errors import DrainTimeout
-    from reconnecting_sse.core.fleet import Moves
+    from reconnecting_sse.core.fleet import Moves, Seen
     from reconnecting_sse.core.health import Health
     from reconnecting_sse.core.strategies import WaitStrategy
     from reconnecting_sse.stores.store import Store
-    from reconnecting_sse.workers.lookout import View
-    from reconnecting_sse.workers.posts import Worker
     from reconnecting_sse.workers.probes import Probes
+    from reconnecting_sse.workers.worker import SubscriptionWorker
 
-_backoff = wait_random_exponential(multiplier=0.02, max=1.0)
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """One feed while this process serves it.
+
+    Attributes:
+        stopping: Ends a pause between two workers.
+    """
+
+    lives: Lives
+    stopping: asyncio.Event
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.lives.stop()
 
 
 class Fleet:
@@ -45,60 +59,81 @@ class Fleet:
     what it lacks, and no other feed moves; what one leaves behind, or dies with, the
     others take: at the latest ``lease`` seconds and a third after a kill.
 
+    A worker that fails does not end the others, as with ``Workers``. A feed that is
+    over is not asked for again by this process.
+
     ``stop()`` and ``healths()`` may be called from any thread or signal handler.
 
     Args:
         store: Where positions, leases and members are kept; of either kind.
-        feeds: The durable names. Processes with other feeds are another fleet.
-        make_worker: Called with a name whenever a worker of it is to begin: makes one
-            whose source has this store, this name and this lease.
+        feeds: The durable names. Processes with other names are another fleet.
+        make_worker: Makes a worker of the async face of a name, with a source of its
+            own that has this store, this name and this lease; called once for each
+            name here, before anything runs, and whenever another worker is needed.
         lease: Seconds, the same for all.
         max_feeds: How many feeds this process serves at most; None is any number.
-        restart_wait: A tenacity wait strategy: after how long a feed whose worker
-            failed, or came to an end, is begun again; by default five minutes,
-            doubling to an hour.
-        probes: As a worker's: for all feeds of this process.
+        connects_per_second: As with ``Workers``.
+        connect_burst: As with ``Workers``.
+        restart_wait: As with ``Workers``.
+        probes: Where to serve ``/live``, ``/ready`` and ``/metrics``, of all feeds that
+            this process serves.
         logger: As a source's.
 
     Raises:
-        ValueError: A value has no meaning.
+        TypeError: What is given makes no worker, or one of the sync face; or a
+            keyword is of a wrong type.
+        ValueError: A worker has another store, name or lease; or a keyword's value has
+            no meaning.
     """
 
     def __init__(
         self,
         store: Store,
         feeds: Iterable[str],
-        make_worker: Callable[[str], Worker],
+        make_worker: Callable[[str], SubscriptionWorker],
         *,
         lease: float = 10.0,
         max_feeds: int | None = None,
+        connects_per_second: float | None = PER_SECOND,
+        connect_burst: int = BURST,
         restart_wait: WaitStrategy = wait_slowly,
         probes: str | None = None,
         logger: Any = None,
     ) -> None:
-        self._feeds = frozenset(feeds)
-        if not self._feeds:
-            raise ValueError("a fleet serves feeds: give the names of some")
         if not lease > 0:  # nor NaN
             raise ValueError(f"lease= is seconds, more than none, not {lease}")
         if max_feeds is not None and max_feeds < 1:
             raise ValueError(f"max_feeds= is a number, from 1, not {max_feeds}")
+        check_plain(make_worker=make_worker, restart_wait=restart_wait)
+        budgets = None
+        if connects_per_second is not None:
+            budgets = HostBudgets(connects_per_second, connect_burst)
+        self._feeds = {
+            feed: Lives(partial(make_worker, feed), restart_wait, budgets)
+            for feed in feeds
+        }
+        self._check_workers(store, lease)
         self._me = Member(this_process(), max_feeds)
         self._lease = lease
         self._lookout = Lookout(store, fleet_of(self._feeds), self._me, lease)
         self._logger = log.logger_of(logger)
-        self._make_post = partial(
-            Post, make=make_worker, wait=restart_wait, tell=self._tell
-        )
-        self._clock = clocks.CLOCK
-        self._pulse = Pulse()
-        self._failures = 0  # of the store, one after the other
-        self._told = (0, 0)  # how many members there are, and unserved feeds
-        self._posts: dict[str, Post] = {}
-        self._late: list[DrainTimeout] = []
+        self._unserved = 0
+        self._posts: dict[str, _Post] = {}
+        self._errors: list[BaseException] = []
         self._probes = None if probes is None else self._probes_at(probes)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
+
+    def _check_workers(self, store: Store, lease: float) -> None:
+        if not self._feeds:
+            raise ValueError("a fleet serves feeds: give the names of some")
+        for feed, lives in self._feeds.items():
+            kept = lives.durability
+            if kept.store is not store or (kept.name, kept.lease) != (feed, lease):
+                raise ValueError(
+                    f"the source of {feed!r} has another store=, name= or lease= than"
+                    " its fleet"
+                )
 
     async def arun(self) -> None:
         """Serve until ``stop()`` or a signal; a cancellation breaks handlers off.
@@ -108,29 +143,30 @@ class Fleet:
         reached is waited for.
 
         Raises:
-            DrainTimeout: A handler did not end in time; its claim is not released.
-            StoreRefused: The store cannot be used as it is; all is drained first.
+            ExceptionGroup: Of what workers ended with when they were to stop, such as
+                ``DrainTimeout``; or of what else ended the fleet: a ``StoreRefused``,
+                or what ``restart_wait`` raised. All is drained first.
             RuntimeError: It was run before.
         """
         if self._loop is not None:
             raise RuntimeError("a fleet runs once: make another one")
         self._loop = asyncio.get_running_loop()
-        refused: StoreRefused | None = None
+        beats = Beats(self._lookout, self._lease, self._stopping, self._tell)
+        self._tell(facts.Joining(member=str(self._me), feeds=len(self._feeds)))
         with taken(self.stop), self._probes or nullcontext():
             async with asyncio.TaskGroup() as group:
                 try:
-                    await self._serve(group)
+                    while (seen := await beats.next()) is not None:
+                        self._move(group, seen)
                 except StoreRefused as error:
-                    refused = error
+                    self._errors.append(error)
                 self._stopping.set()
-                for post in self._posts.values():
+                for post in list(self._posts.values()):
                     post.stop()
                 # First of all: so the others take each feed as soon as it is released.
                 await self._leave()
-        if refused is not None:
-            raise refused
-        if self._late:
-            raise self._late[0]
+        if self._errors:
+            raise BaseExceptionGroup("the fleet did not end well", self._errors)
 
     def stop(self) -> None:
         """Leave the fleet, drain all feeds, and return.
@@ -144,83 +180,42 @@ class Fleet:
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def healths(self) -> list[Health]:
-        """How the workers are, as values: what probes and metrics are made of."""
-        workers = [post.worker for post in list(self._posts.values())]
-        return [worker.health() for worker in workers if worker is not None]
+        """How the workers are, but for those whose feeds are over."""
+        every = [post.lives for post in list(self._posts.values())]
+        return [lives.worker.health() for lives in every if not lives.is_over]
 
-    # ------------------------------------------------------------------ beats
+    # ------------------------------------------------------------------ feeds
 
-    async def _serve(self, group: asyncio.TaskGroup) -> None:
-        """Beat after beat, at moments that do not drift: a lease counts on them."""
-        pause, due = self._lease / BEATS, self._clock.now()
-        while not self._stopping.is_set():
-            view = await self._look()
-            if view is None:
-                due = self._clock.now()
-                continue
-            self._move(group, view)
-            now = self._clock.now()
-            due = due + pause if due + pause > now else now + pause
-            await unless(self._stopping, asyncio.sleep(due - now))
-
-    async def _look(self) -> View | None:
-        """What there is to be seen; None: the store failed, or it is time to stop."""
-        try:
-            view = await unless(self._stopping, self._lookout.look())
-        except StoreUnavailable as error:
-            self._failures += 1
-            if self._failures == 1:
-                self._tell(facts.StorePaused(error=str(error)))
-            pause = _backoff(EndState(error, attempt_number=self._failures))
-            await unless(self._stopping, asyncio.sleep(min(pause, self._lease / BEATS)))
-            return None
-        if self._failures:
-            self._failures = 0
-            self._tell(facts.StoreResumed())
-        return view
-
-    def _move(self, group: asyncio.TaskGroup, view: View) -> None:
+    def _move(self, group: asyncio.TaskGroup, seen: Seen) -> None:
         """Take and shed what the others' being there asks for."""
-        members, holders = view
-        self._feel()
         posts = self._posts
-        moves = decide(
-            self._me,
-            self._feeds,
-            Seen(
-                members=members,
-                holders=holders,
-                serving={feed for feed, post in posts.items() if not post.is_stopping},
-                leaving={feed for feed, post in posts.items() if post.is_stopping},
-                is_cautious=self._pulse.is_cautious,
-            ),
-        )
-        self._tell_of(len(members), moves)
+        leaving = {feed for feed, post in posts.items() if post.stopping.is_set()}
+        seen = replace(seen, serving=posts.keys() - leaving, leaving=leaving)
+        moves = decide(self._me, self._feeds, seen)
+        self._tell_of(moves)
         for feed in moves.shed:
             self._tell(facts.Shedding(durable_name=feed))
             posts[feed].stop()
         for feed in moves.take:
             self._tell(facts.Taking(durable_name=feed))
-            posts[feed] = self._make_post(feed)
+            lives = self._feeds[feed]
+            lives.begin_again()
+            posts[feed] = _Post(lives, asyncio.Event())
             group.create_task(self._man(feed), name="reconnecting_sse.post")
 
-    def _feel(self) -> None:
-        """The pulse, after a beat."""
-        now, before = self._clock.boot(), self._pulse
-        self._pulse = before.beaten(now, self._lease)
-        if before.at is None:
-            self._tell(facts.Joined(member=str(self._me), feeds=len(self._feeds)))
-        elif self._pulse.waits > before.waits:
-            self._tell(facts.Cautious(gap=round(now - before.at, 3)))
-
     async def _man(self, feed: str) -> None:
-        post = self._posts[feed]
+        """Serve a feed until its post is to stop; what it ends with then, is told."""
+        post, error = self._posts[feed], None
         try:
-            await post.serve()
+            error = await post.lives.run(post.stopping)
+            await post.stopping.wait()
+        except CallersError as callers:
+            self._errors.append(callers.error)
+            self.stop()
         finally:
             del self._posts[feed]
-        if post.late is not None and self._stopping.is_set():
-            self._late.append(post.late)
+        if error is not None and self._stopping.is_set():
+            self._errors.append(error)
 
     # ------------------------------------------------------------------ the rest
 
@@ -230,12 +225,9 @@ class Fleet:
                 await self._lookout.leave()
             self._tell(facts.Left())
 
-    def _tell_of(self, members: int, moves: Moves) -> None:
-        """What has changed in the fleet as a whole."""
-        told, self._told = self._told, (members, moves.unserved)
-        if told[0] != members:
-            self._tell(facts.MembersChanged(members=members))
-        if told[1] != moves.unserved > 0:
+    def _tell_of(self, moves: Moves) -> None:
+        before, self._unserved = self._unserved, moves.unserved
+        if before != moves.unserved > 0:
             self._tell(facts.Unserved(feeds=moves.unserved))
 
     def _tell(self, fact: facts.FleetFact) -> None:
