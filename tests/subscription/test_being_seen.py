@@ -474,7 +474,7 @@ def test_a_slow_caller_is_not_taken_for_a_silent_server(monkeypatch, face):
 
     played.consume(dawdle)
     assert played.source._session.idle_timeout == 300
-    assert not played.source._session._adaptive._silences._silences
+    assert not played.source._session._adaptive._silences._lengths
 
 
 def test_one_header_of_a_dialect_is_no_string():

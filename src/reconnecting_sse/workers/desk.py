@@ -73,7 +73,6 @@ class Desk:
         self._room = options.room
         self._key = options.key if options.concurrency > 1 else None
         self._count = options.batch or 1
-        self._leased = holding.durability.lease is not None
 
     @property
     def ledger(self) -> WorkLedger:
@@ -164,7 +163,7 @@ class Desk:
             if self.is_over:
                 return None
             found = self._lanes.take(self._count_now)
-            if found and not self._may_begin():
+            if found and not self.holding.stands(self.clock):
                 self._lanes.give_back(found)
                 found = []
             if found:
@@ -189,13 +188,6 @@ class Desk:
     def _ring_readers(self) -> None:
         for ring in self._readers:
             ring()
-
-    def _may_begin(self) -> bool:
-        """Whether the claim stands, as far as one knows."""
-        holding = self.holding
-        if holding.error is not None:
-            return False
-        return not self._leased or self.clock.boot() < holding.lease_ends
 
     def finish(self, deliveries: Sequence[Delivery], *, is_done: bool) -> None:
         """They are out of hand: done, or done with."""

@@ -64,7 +64,6 @@ class SyncRun(Run):
             desk.take_over(event)
             if desk.is_full:
                 self._wait_for_room()
-                self._watch.reading_again()
 
     def _begin(self) -> None:
         """Before the first event."""
@@ -153,10 +152,13 @@ class AsyncRun(Run):
 
     async def _beat(self) -> None:
         """Show that the event loop turns."""
-        clock = self.desk.clock
-        while True:
-            self._watch.turned_at = clock.now()
-            await clock.sleep(LOOK_SECONDS)
+        clock, watch = self.desk.clock, self._watch
+        try:
+            while True:
+                watch.turned_at = clock.now()
+                await clock.sleep(LOOK_SECONDS)
+        finally:
+            watch.turned_at = None
 
     # ------------------------------------------------------------------ reading
 
@@ -168,7 +170,6 @@ class AsyncRun(Run):
             desk.take_over(event)
             if desk.is_full:
                 await self._wait_for_room(self._steps)
-                self._watch.reading_again()
         await self._filled()
 
     async def _begin(self, steps: AsyncSteps) -> None:
