@@ -13,7 +13,6 @@ from reconnecting_sse.core.claims import Beside, Mark
 from reconnecting_sse.testing import Answer, ScriptedServer
 from tests.workers.working import Effects, Gate, Seen, feed, wait_until, watched
 
-
 EVENT_STREAM = Answer().headers
 LARGE = "id: 2\ndata: " + "x" * 200 + "\n\n"
 
@@ -173,7 +172,7 @@ def test_nothing_behind_a_gap_is_committed_or_begun_before_it_is_filled(work):
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_what_cannot_be_handled_of_a_gap_is_put_aside(work, concurrency):
-    store, seen = watched(Effects()), Seen()
+    store = watched(Effects())
 
     def handler(event, connection):
         if event.id in ("4", "8"):
@@ -391,7 +390,7 @@ def test_a_gap_and_the_feed_may_have_the_same_events(work):
 
 
 def test_events_without_an_id_fill_a_gap_too(work):
-    store, seen = watched(Effects()), Seen()
+    store = watched(Effects())
 
     def handler(event, connection):
         connection.append(event.data)

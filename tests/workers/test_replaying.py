@@ -35,7 +35,7 @@ def test_a_dead_letter_is_replayed_by_a_running_worker(work):
     store, seen = watched(), Seen()
     with_letters(work, store, "2", "4")
     with feed(6, then="hang") as server:
-        running = work(server.url, store, lambda event: seen.add(event))
+        running = work(server.url, store, seen.add)
         seen.wait_for(1)
         assert store.inner.replay("prices", ["0:2"]) == 1
         _, letter = seen.wait_for(2)

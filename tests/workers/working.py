@@ -16,7 +16,6 @@ from reconnecting_sse import (
     ReconnectPolicy,
     SubscriptionWorker,
 )
-from reconnecting_sse.core.claims import Mark
 from reconnecting_sse.core.errors import ClaimLost
 from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
@@ -269,7 +268,7 @@ class Effects(MemoryStore):
             self.open += 1
         return _Transaction(claim)
 
-    def end(self, transaction, mark: Mark):
+    def end(self, transaction, mark):
         with self._lock:
             self.open -= 1
             claim = transaction.claim
