@@ -61,7 +61,7 @@ def test_batches_are_of_what_has_come(work):
         gate.open()
         running.end()
     found = seen.items
-    assert [each for batch in found for each in batch] == [str(n) for n in range(1, 10)]
+    assert [one for ids in found for one in ids] == [str(n) for n in range(1, 10)]
     assert max(map(len, found)) <= 4
     assert store.position() == "9"
 

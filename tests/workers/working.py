@@ -272,7 +272,7 @@ class Effects(MemoryStore):
             self.open += 1
         return _Transaction(claim)
 
-    def end(self, transaction, mark: Mark):
+    def end(self, transaction, mark):
         with self._lock:
             self.open -= 1
             claim = transaction.claim
