@@ -7,7 +7,6 @@ import inspect
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 import httpxr
 
@@ -21,9 +20,6 @@ from reconnecting_sse.core.errors import ClaimLost
 from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.durable.playing import SECONDS, Log, Watched
-
-if TYPE_CHECKING:
-    from reconnecting_sse.core.claims import Mark
 
 QUICK = CommitPolicy(interval=0.01)
 POLICY = ReconnectPolicy(initial_delay=0.01, max_delay=0.05)
