@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,8 +17,9 @@ from reconnecting_sse import Health, State
 from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from reconnecting_sse.workers import probes
+from reconnecting_sse.workers.addresses import CannotListen, parsed
 from reconnecting_sse.workers.metrics import HealthCollector
-from reconnecting_sse.workers.probes import Probes, parsed
+from reconnecting_sse.workers.probes import Probes
 from tests.workers.making import FACES, Running, until, worker_of
 
 WELL = Health(
@@ -147,7 +148,7 @@ def test_a_registry_of_ones_own_can_have_them():
 
 
 def test_several_clients_are_served_and_a_mute_one_holds_up_nobody(monkeypatch):
-    monkeypatch.setattr(probes._Handler, "timeout", 0.05)
+    monkeypatch.setattr(probes, "CLIENT_SECONDS", 0.05)
     with serving(WELL) as port:
         with socket.create_connection(("127.0.0.1", port)) as mute:
             assert ask(port, "/live")[0] == 200
@@ -155,6 +156,27 @@ def test_several_clients_are_served_and_a_mute_one_holds_up_nobody(monkeypatch):
         with socket.create_connection(("127.0.0.1", port)) as rude:
             rude.sendall(b"GET /live HTTP/1.1\r\n\r\n")
             rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert ask(port, "/live")[0] == 200
+
+
+def test_one_that_sends_a_byte_now_and_then_is_given_up_all_the_same(monkeypatch):
+    monkeypatch.setattr(probes, "CLIENT_SECONDS", 0.2)
+    with (
+        serving(WELL) as port,
+        socket.create_connection(("127.0.0.1", port)) as slow,
+    ):
+        slow.settimeout(0.01)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+            while True:
+                slow.sendall(b"G")
+                with suppress(TimeoutError):
+                    if not slow.recv(1):
+                        raise BrokenPipeError("broken pipe")
+
+
+def test_no_name_server_is_asked_for_the_own_name(monkeypatch):
+    monkeypatch.setattr(socket, "getfqdn", None)
+    with serving(WELL) as port:
         assert ask(port, "/live")[0] == 200
 
 
@@ -187,7 +209,7 @@ def test_a_port_that_is_taken_is_said(host):
     with serving(WELL, address=f"{host}:0") as port:
         expected = re.escape(f"probes cannot listen on {host}:{port}: ")
         with (
-            pytest.raises(OSError, match=expected),
+            pytest.raises(CannotListen, match=expected),
             Probes(f"{host}:{port}", list),
         ):
             pass
