@@ -45,7 +45,7 @@ async def main(port: int) -> None:
     raise_file_limit()
     ticking = Ticking()
     await asyncio.start_server(ticking.serve, HOST, port, backlog=4096)
-    print("ready", flush=True)
+    print(json.dumps("ready"), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     print(json.dumps(ticking.came), flush=True)
     os._exit(0)  # as one that is killed: nothing is closed in order
