@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 from contextlib import closing, contextmanager, suppress
 
 import pytest
@@ -20,6 +21,7 @@ from reconnecting_sse.workers import probes
 from reconnecting_sse.workers.addresses import CannotListen, parsed
 from reconnecting_sse.workers.metrics import HealthCollector
 from reconnecting_sse.workers.probes import Probes
+from tests.documents import ROOT
 from tests.workers.making import FACES, Running, until, worker_of
 
 WELL = Health(
@@ -139,6 +141,25 @@ def test_the_text_is_as_prometheus_wants_it():
         check=False,
     )
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_so_are_the_alerts_that_the_documents_show(tmp_path):
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("there is no promtool here (Debian: prometheus)")
+    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    shown = "    groups:" + page.partition("\n    groups:")[2].partition("\n\n")[0]
+    rules = tmp_path / "rules.yml"
+    rules.write_text(textwrap.dedent(shown), "utf-8")
+    checked = subprocess.run(
+        [tool, "check", "rules", rules], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "4 rules found" in checked.stdout
+    with serving(WELL, ILL) as port:
+        text = ask(port, "/metrics")[1]
+    named = set(re.findall(r"sse_worker_\w+", shown))
+    assert named <= set(re.findall(r"sse_worker_\w+", text))
 
 
 def test_a_registry_of_ones_own_can_have_them():
