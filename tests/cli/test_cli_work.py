@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from itertools import count
@@ -203,6 +204,16 @@ def test_mistakes_are_told_before_anything_is_connected(module, server, case, tm
     result = run(server, handler.format(module), *words)
     assert result.exit_code == 2
     assert message.format(module) in result.stderr
+    assert server.requests == []
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(module, server):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run(server, f"{module}:plain", "--probes", address)
+    assert result.exit_code == 1
+    message = f"error: probes cannot listen on {address}: Address already in use\n"
+    assert result.stderr == message
     assert server.requests == []
 
 

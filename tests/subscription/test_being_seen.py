@@ -66,7 +66,7 @@ def test_the_names_levels_and_keys_of_the_log_are_these(monkeypatch):
         waiting,
         connecting,
         ("warning", "stream.gap", "url", "reason", "asked_for"),
-        ("info", "stream.closed", "url", "reason", "error"),
+        ("info", "stream.closed", "url", "reason", "error", "status"),
     ]
 
 

@@ -30,6 +30,7 @@ from reconnecting_sse.cli.report import in_options, say
 from reconnecting_sse.cli.running import LATE, leave, logger_of, telemetry
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.transports.ways.environment import UnusableProxyError
+from reconnecting_sse.workers.addresses import CannotListen
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -98,6 +99,9 @@ def work(options: WorkOptions) -> int:
     except ClaimLost as error:
         say(f"error: {in_options(str(error))}")
         return TAKEN_OVER
+    except CannotListen as error:
+        say(f"error: {error.strerror}")
+        return FAILED
     except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
         say(f"error: {told(error, options)}")
         return FAILED

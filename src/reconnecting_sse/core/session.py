@@ -211,7 +211,7 @@ class StreamSession:
         if answer.is_event_stream:
             self._open(answer, now)
         elif answer.status == NO_CONTENT:
-            self._finish("no content")
+            self._finish("no content", status=NO_CONTENT)
         else:
             self._lost(
                 End(
@@ -408,15 +408,19 @@ class StreamSession:
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
-        # A stranger's error may say anything: its name is enough.
-        message = str(error) if isinstance(error, StreamError) else None
-        self._finish(type(error).__name__, message)
+        name = type(error).__name__
+        if isinstance(error, StreamError):
+            self._finish(name, str(error), error.status)
+        else:  # a stranger's may say anything: its name is enough
+            self._finish(name)
 
-    def _finish(self, reason: str, error: str | None = None) -> None:
+    def _finish(
+        self, reason: str, error: str | None = None, status: int | None = None
+    ) -> None:
         unfinished_bytes = self._unfinished_bytes
         self.state = State.CLOSED
         self.undelivered.clear()
-        self.notices.closed(reason, error, unfinished_bytes)
+        self.notices.closed(reason, error, status, unfinished_bytes)
 
     @property
     def _unfinished_bytes(self) -> int:
