@@ -9,7 +9,8 @@
 #   make chaos    ten times 100,000 events through a proxy that breaks connections, then
 #                 bombs, of which none may keep anything waiting for 100 ms, and ten more
 #                 minutes of faults on each face (SOAK=600) in which no memory may grow;
-#                 and a thousand kills of a consumer with each store
+#                 and a thousand kills of a consumer with each store, and fifty restarts,
+#                 kills and frozen owners of a worker with a lease of ten seconds
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
@@ -49,8 +50,10 @@ PYTEST := -m pytest -n 4 --dist worksteal -rs
 ON_UVLOOP := tests/project/test_running.py tests/subscription tests/transports
 # What rests on a dependency, and takes no process of its own for each test.
 QUICK := tests/cli/test_cli_tail.py tests/connect/test_connect.py tests/core
-QUICK += tests/exchange tests/stores/test_stores.py tests/testing tests/transports
+QUICK += tests/exchange tests/testing tests/transports
+QUICK += $(addprefix tests/stores/test_,at_once.py beside.py fleets.py letters.py stores.py)
 QUICK += $(addprefix tests/subscription/test_,log.py prepare.py scenarios.py source.py)
+QUICK += $(addprefix tests/workers/test_,probes.py telemetry.py)
 QUICK += --ignore-glob='tests/core/test_decoder*'
 
 # Their tests are skipped without; what only they reach is then not covered.
@@ -93,7 +96,10 @@ neighbours: $(DEVELOPMENT)
 chaos: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.deadlines)
-	@$(if $(SEED),,KILLS=167 $(BIN)/python $(PYTEST) -q tests/durable/test_kills.py --timeout 600)
+	@$(if $(SEED),,KILLS=167 $(BIN)/python $(PYTEST) -q tests/durable/test_kills.py \
+		tests/workers/test_worker_kills.py --timeout 1200)
+	@$(if $(SEED),,LEASE=10 HANDOVERS=50 $(BIN)/python $(PYTEST) -q \
+		tests/workers/test_standby.py --timeout 3000)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak sync $(SOAK))
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak async $(SOAK))
 

@@ -467,6 +467,7 @@ class ReconnectingEventSource:
             events=counters.events - self._subscription.queue.withheld,
             bytes=counters.bytes,
             last_byte_age=None if last is None else self._clock.now() - last,
+            normal_silence=self._session.silences.normal,
         )
 
     def __repr__(self) -> str:

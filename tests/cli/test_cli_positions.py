@@ -92,7 +92,7 @@ def test_a_store_that_cannot_be_used_is_an_error_in_one_line(tmp_path):
     for found in (invoked("tail", *words), invoked("positions", url)):
         assert found.exit_code == 1
         assert found.stderr.startswith("error: ")
-        assert "unable to open database file" in found.stderr
+        assert f"there is no folder {tmp_path}/no/such" in found.stderr
 
 
 def test_positions_are_listed_with_their_ages_and_owners(url, store):

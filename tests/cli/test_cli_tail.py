@@ -317,6 +317,8 @@ def small_events(*args, **keywords):
 # They speak to who gives the keywords, or of clients that the program has not.
 OF_A_CALLER = {
     "core.policy",
+    "core.restarts",
+    "core.retries",
     "core.commits",
     "core.dialect",
     "exchange.auth",

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from itertools import count
@@ -206,6 +207,16 @@ def test_mistakes_are_told_before_anything_is_connected(module, server, case, tm
     assert server.requests == []
 
 
+def test_a_port_that_is_taken_is_told_in_one_line(module, server):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run(server, f"{module}:plain", "--probes", address)
+    assert result.exit_code == 1
+    message = f"error: probes cannot listen on {address}: Address already in use\n"
+    assert result.stderr == message
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("words", [(), ("--name", "x"), ("--store", "sqlite:///x.db")])
 def test_a_store_and_a_name_are_needed(module, server, words):
     result = invoked("work", server.url, f"{module}:plain", *words)
@@ -244,7 +255,7 @@ def test_what_does_not_end_in_time_ends_the_process(module, server, monkeypatch)
 
     ended = []
     monkeypatch.setattr(work, "_working", late)
-    monkeypatch.setattr(work, "_leave", ended.append)
+    monkeypatch.setattr(work, "leave", ended.append)
     run(server, f"{module}:plain")
     assert ended == [4]
 

@@ -6,7 +6,6 @@ import pytest
 
 from reconnecting_sse.core.health import Health
 from reconnecting_sse.core.session import State
-from reconnecting_sse.core.silences import Silences
 
 OPEN = {"state": State.OPEN, "is_owner": True}
 
@@ -39,40 +38,3 @@ def test_each_row_of_the_table(values, live, ready):
     health = Health(**OPEN | values)
     assert (health.is_live, health.is_ready) == (live, ready)
     assert bool(health.why) is not ready
-
-
-def heard(*silences):
-    found, now = Silences(), 100.0
-    found.listening(now)
-    for silence in silences:
-        now += silence
-        found.arrived(now)
-    return found
-
-
-def test_normal_is_three_times_the_longest_of_the_last_silences():
-    assert heard(4.0, 8.0, 2.0).normal == 24.0
-    assert heard(90.0, *[4.0] * 16).normal == 12.0
-
-
-def test_it_is_ten_seconds_at_least():
-    assert heard(1.0, 1.0, 1.0).normal == 10.0
-
-
-def test_it_is_unknown_below_three_and_above_five_minutes():
-    assert heard(4.0, 8.0).normal is None
-    assert heard(0.1, 0.1, 0.1, 0.1).normal is None  # those are bursts
-    assert heard(100.0, 1.0, 1.0).normal == 300.0
-    assert heard(100.1, 1.0, 1.0).normal is None
-
-
-def test_time_in_which_nobody_listened_is_no_silence():
-    silences = heard(1.0, 1.0, 1.0)
-    silences.listening(500.0)
-    silences.arrived(501.0)
-    assert silences.longest == 1.0
-    assert silences.lasted(507.5) == 6.5
-    assert Silences().lasted(9.0) == 0.0
-    silences.add(60.0)
-    assert silences.longest == 60.0
-    assert Silences().arrived(5.0) is False

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tenacity import wait_fixed
 
-from reconnecting_sse.core import idle
-from reconnecting_sse.core import silences as heard
+from reconnecting_sse.core import idle, session
 from reconnecting_sse.core.idle import LONGEST, SHORTEST, AdaptiveIdleTimeout
 from reconnecting_sse.testing import Answer, Pause, ScriptedServer
 from tests.connection_harness import (
@@ -35,12 +34,10 @@ AT_ONCE = wait_fixed(0)
 
 
 def learnt(*silences):
-    """A timeout that has seen these silences on one connection."""
-    timeout, now = AdaptiveIdleTimeout(), 100.0
-    timeout.listening(now)
+    """A timeout that has seen these silences."""
+    timeout = AdaptiveIdleTimeout()
     for silence in silences:
-        now += silence
-        timeout.arrived(now)
+        timeout.heard_after(silence)
     return timeout
 
 
@@ -58,21 +55,9 @@ def test_it_stays_within_its_bounds(silence, seconds):
     assert learnt(*[silence] * 5).seconds == seconds
 
 
-def test_what_comes_in_a_burst_is_no_heartbeat():
-    assert learnt(*[0.4] * 50).seconds == LONGEST
-    assert learnt(0.1, 15, 0.1, 15, 0.1, 15, *[0.2] * 50).seconds == 45
-
-
 def test_it_forgets_what_is_long_ago():
     assert learnt(90, *[15] * 15).seconds == 270
     assert learnt(90, *[15] * 16).seconds == 45
-
-
-def test_the_time_between_two_connections_is_no_silence():
-    timeout = learnt(15, 15, 15)
-    timeout.listening(1_000.0)
-    timeout.arrived(1_015.0)
-    assert timeout.seconds == 45
 
 
 def test_a_heartbeat_that_became_slower_is_not_cut_for_ever():
@@ -137,7 +122,7 @@ def test_a_half_open_connection_is_noticed_by_its_silence(face):
 def test_the_learnt_timeout_notices_it_too(face, monkeypatch):
     """Scaled down: what is learnt from heartbeats is armed for the next read."""
     monkeypatch.setattr(idle, "SHORTEST", 0.3)
-    monkeypatch.setattr(heard, "_BURST", 0.01)
+    monkeypatch.setattr(session, "BURST", 0.01)
     heartbeats = [":\n", Pause(0.05)] * 5
     answers = [Answer(body=[A, *heartbeats], end="hang"), Answer(body=[B], end="hang")]
     with ScriptedServer(answers) as server, reader_for(face) as reader:

@@ -86,6 +86,13 @@ def test_a_position_that_is_no_text_is_refused(scene):
     assert "position= gives a str" in str(played.error)
 
 
+def test_a_position_with_half_a_surrogate_pair_is_refused(scene):
+    played = scene.play([stream(A)], dialect=Dialect(position=lambda *_: "\ud800"))
+    assert isinstance(played.error, ValueError)
+    assert "half a surrogate pair" in str(played.error)
+    assert played.trace.events == []
+
+
 def test_moving_the_position_is_progress(scene):
     positions = Dialect(position=by_data, resume=by_query("after"))
     script = [stream(b"data: %d\n\n" % n) for n in range(6)]

@@ -410,6 +410,7 @@ def test_one_call_renews_and_commits_for_all_names(play):
         ({"name": None}, TypeError, "give name="),
         ({"name": ""}, TypeError, "give name="),
         ({"name": " prices"}, TypeError, "give name="),
+        ({"name": "\ud800"}, ValueError, "half a surrogate pair"),
         ({"store": object()}, TypeError, "reconnecting_sse.stores"),
         ({"lease": 0}, ValueError, "lease="),
         ({"lease": -1}, ValueError, "lease="),

@@ -20,7 +20,7 @@ import yaml
 
 from reconnecting_sse.stores import SqliteStore
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
-from tests.workers.working import until
+from tests.workers.making import until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BIN = Path(sys.executable).parent

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -20,6 +21,8 @@ from tests.stores.servers import PASSWORD, USER
 
 _number = count()
 
+TABLES = ["schema", "positions", "ahead", "recent", "letters", "members"]
+
 
 @dataclass
 class Harness:
@@ -27,7 +30,7 @@ class Harness:
 
     Attributes:
         call: Makes one of its calls.
-        shift: Moves all its leases so many seconds into the past.
+        shift: Moves its leases, members and dead letters so many seconds into the past.
         another: Makes a second store on the same positions, as of another process.
         write: Writes a text on a connection, into a table of the caller's.
         written: What is in that table.
@@ -77,6 +80,8 @@ def sqlite(request, tmp_path):
 
     def shift(seconds):
         raw("UPDATE sse_positions SET lease_until = lease_until - ?", seconds)
+        raw("UPDATE sse_members SET until = until - ?", seconds)
+        raw("UPDATE sse_letters SET buried_at = buried_at - ?", seconds)
 
     def written():
         return [what for (what,) in raw("SELECT what FROM effects ORDER BY rowid")]
@@ -104,13 +109,14 @@ def _sql(url, connect_args=None):
             return answer.fetchall() if answer.returns_rows else None
 
     raw("DROP TABLE IF EXISTS effects")
-    raw("DROP TABLE IF EXISTS sse_positions")
-    for table in ("schema", "ahead", "recent", "letters", "members"):
+    for table in TABLES:
         raw(f"DROP TABLE IF EXISTS sse_{table}")
     raw("CREATE TABLE effects (number INTEGER, what VARCHAR(100))")
 
     def shift(seconds):
         raw("UPDATE sse_positions SET lease_until = lease_until - :s", s=seconds)
+        raw("UPDATE sse_members SET until = until - :s", s=seconds)
+        raw("UPDATE sse_letters SET buried_at = buried_at - :s", s=seconds)
 
     def written():
         return [what for (what,) in raw("SELECT what FROM effects")]
@@ -227,10 +233,6 @@ def _redis(request, client_kind, runner, *, decode):
         clients.append(client_kind(port=port, decode_responses=decode))
         return RedisStore(clients[-1])
 
-    def shift(seconds):
-        for key in own.keys("sse:*:lease"):
-            own.set(key, float(own.get(key)) - seconds)
-
     def write(connection, what):
         connection.rpush("effects", what)
 
@@ -238,6 +240,7 @@ def _redis(request, client_kind, runner, *, decode):
         return own.lrange("effects", 0, -1)
 
     try:
+        shift = partial(_shift_redis, own)
         yield Harness(another(), call, shift, another, write, written, own)
     finally:
         own.close()
@@ -246,6 +249,17 @@ def _redis(request, client_kind, runner, *, decode):
                 client.close()
             else:
                 runner.run(client.aclose())
+
+
+def _shift_redis(own, seconds):
+    for key in own.keys("sse:*:lease"):
+        own.set(key, float(own.get(key)) - seconds)
+    for key in own.keys("sse:*:members"):
+        for member in own.zrange(key, 0, -1):
+            own.zincrby(key, -seconds, member)
+    for key in own.keys("sse:*:buried"):
+        for letter in own.hkeys(key):
+            own.hincrbyfloat(key, letter, -seconds)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from contextlib import closing, suppress
+import traceback
+from contextlib import closing
 
 import pytest
 import redis
@@ -25,6 +26,7 @@ from reconnecting_sse.stores import (
     sql_dialects,
     sql_schema,
     sql_transaction,
+    sqlite_file,
 )
 from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES, mariadb_url, postgresql_url
@@ -65,15 +67,15 @@ def test_a_file_that_is_no_database_is_refused(path):
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(StoreRefused, match="unable to open"):
+    with pytest.raises(StoreRefused, match="there is no folder"):
         claim_of(SqliteStore(tmp_path / "no" / "positions.db"))
 
 
 def test_a_file_that_somebody_else_locks_may_be_free_later(store, path, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.01)
     claim_of(store)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        store._connection.execute("PRAGMA busy_timeout = 10")
         with pytest.raises(StoreUnavailable, match="locked"):
             claim_of(store)
         with pytest.raises(StoreUnavailable, match="locked"):
@@ -93,13 +95,15 @@ def test_a_transaction_that_the_caller_has_ended_by_a_conflict_is_told(store):
     assert claim_of(store).position is None
 
 
-def test_a_connection_that_the_caller_has_closed_is_opened_again(store):
+def test_a_connection_that_the_caller_has_closed_is_not_committed(store):
     claim = claim_of(store)
-    for leave in (store.abort, lambda t: store.end(t, Mark(1, "1"))):
-        transaction = store.begin(claim)
-        transaction.connection.close()
-        with suppress(StoreUnavailable):
-            leave(transaction)
+    transaction = store.begin(claim)
+    transaction.connection.close()
+    store.abort(transaction)
+    transaction = store.begin(claim)
+    transaction.connection.close()
+    with pytest.raises(StoreRefused, match="was closed within"):
+        store.end(transaction, Mark(1, "1"))
     assert claim_of(store).position is None
 
 
@@ -258,15 +262,12 @@ def _interrupt(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "sqlite by SQLAlchemy", "redis"])
+@pytest.mark.parametrize("kind", ["sqlite by SQLAlchemy", "redis"])
 def test_what_a_parent_has_opened_is_left_alone(request, tmp_path, kind):
     with HARNESSES[kind](request, tmp_path) as harness:
         claim_of(harness.store)
-        parents = getattr(harness.store, "_connection", None)
         harness.store._process = 0  # as after a fork
         assert claim_of(harness.store).token == 2
-        if parents is not None:
-            parents.close()
 
 
 def test_mysql_has_no_timeout_for_transactions_that_idle():
@@ -362,7 +363,7 @@ def test_a_client_that_was_made_before_a_fork_works_in_the_child(request):
 
 def test_a_store_is_opened_by_its_url(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert repr(open_store("sqlite:///a%20b.db")) == "<SqliteStore a b.db>"
+    assert repr(open_store("sqlite:///a%20b.db")) == f"<SqliteStore {tmp_path}/a b.db>"
     assert repr(open_store("sqlite:////folder/x.db")) == "<SqliteStore /folder/x.db>"
     url = "postgresql+psycopg://me:secret@db.test/x"
     assert repr(open_store(url)) == "<SqlStore postgresql+psycopg://db.test/x>"
@@ -377,14 +378,44 @@ def test_a_store_is_opened_by_its_url(tmp_path, monkeypatch):
         ("sqlite:///", "three slashes"),
         ("sqlite:", "three slashes"),
         ("nosuch://u:secret@h/x", "nobody knows"),
-        ("postgresql+psycopg:u:secret@h/x", "is no URL of a database"),
+        ("postgresql+psycopg:u:secret@h/x", "is no URL of a store"),
         ("redis://u:secret@h:port/x", "port"),
+        ("redis://u:secret/x@h", "percent-encoded"),
+        ("redis://:secret", "is its port a number"),
+        ("redis://h?socket_timeout=secret", "option"),
+        ("sqlite://u:secret@h", "three slashes"),
+        ("u:secret@h/x", "is no URL of a store"),
+        ("u://:secret@[h/x", "nobody knows"),
+        ("postgresql+psycopg://u:x@h:secret@h/x", "is its port a number"),
+        ("postgresql+psycopg://u:secret", "is its port a number"),
+        ("postgresql+psycopg://h/x?host=secret,h&port=1,2,3", "option"),
+        ("mysql+pymysql://u:secret@h/x?ssl_check_hostname=secret", "option"),
+        ("mysql+pymysql://u:secret@h/x?plugin=secret", "option"),
+        ("sqlite:///:memory:", r"MemoryStore\(\)"),
     ],
 )
 def test_what_names_no_store_is_refused(url, words):
     with pytest.raises(ValueError, match=words) as error:
         open_store(url)
+    shown = "".join(traceback.format_exception(error.value))
+    assert "secret" not in shown
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "driver",
+    ["postgresql+asyncpg", "sqlite+aiosqlite", "mysql+aiomysql", "MariaDB+asyncmy"],
+)
+def test_a_driver_that_has_to_be_awaited_is_for_an_engine_of_ones_own(driver):
+    with pytest.raises(ValueError, match="create_async_engine") as error:
+        open_store(f"{driver}://u:secret@h/x")
     assert "secret" not in str(error.value)
+
+
+def test_a_scheme_may_be_written_in_capitals(tmp_path):
+    assert isinstance(open_store(f"SQLite:///{tmp_path}/x.db"), SqliteStore)
+    assert isinstance(open_store("REDIS://redis.test"), RedisStore)
+    assert isinstance(open_store("PostgreSQL+psycopg://db.test/x"), SqlStore)
 
 
 def test_a_driver_that_is_missing_is_named():

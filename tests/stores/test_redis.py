@@ -10,10 +10,11 @@ import redis.cluster
 from redis import exceptions
 
 from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
-from reconnecting_sse.core.claims import Claim, Held, Mark
+from reconnecting_sse.core.claims import Beside, Claim, Held, Mark
 from reconnecting_sse.stores import RedisStore, redis_scripts
 from reconnecting_sse.stores.redis_faces import translated
 from tests.durable.lives import fork, reap
+from tests.stores.calling import letter
 from tests.stores.harness import HARNESSES
 
 
@@ -84,6 +85,33 @@ def test_of_commands_one_of_which_is_malformed_none_is_done(harness):
     assert position(harness) is None
 
 
+@pytest.mark.parametrize("where", ["1", None])
+def test_when_there_is_no_memory_left_nothing_is_done(harness, where):
+    """Of commands that need none, neither."""
+    harness.raw.rpush("effects", "one", "two")
+    transaction = begun(harness, claimed(harness))
+    transaction.connection.lpop("effects")
+    harness.raw.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="OutOfMemory"):
+            end(harness, transaction, Mark(1, where, Beside(ahead=("2.0",))))
+    finally:
+        harness.raw.config_set("maxmemory", 0)
+    assert harness.written() == ["one", "two"]
+    assert position(harness) is None
+
+
+def test_a_transaction_is_not_broken_by_what_its_claim_commits_beside_it(harness):
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    harness.write(transaction.connection, "one")
+    marks = [(claim, Mark(1, "1", Beside(passed=("0.0",))))]
+    assert harness.call(harness.store.commit, marks) == []
+    end(harness, transaction, Mark(2, "2", Beside(ahead=("3.0",))))
+    assert harness.written() == ["one"]
+    assert position(harness) == "2"
+
+
 @pytest.mark.parametrize("way", ["execute", "reset"])
 def test_a_pipeline_that_was_to_be_ended_within_does_nothing(harness, way):
     transaction = begun(harness, claimed(harness))
@@ -98,7 +126,9 @@ def test_a_pipeline_that_was_to_be_ended_within_does_nothing(harness, way):
 def test_no_key_has_a_time_to_live(harness):
     claim = claimed(harness)
     harness.call(harness.store.commit, [(claim, Mark(1, "1"))])
-    end(harness, begun(harness, claim), Mark(2, "2"))
+    beside = Beside(ahead=("3.0",), recent=("a",), buried=(letter(is_replayed=True),))
+    end(harness, begun(harness, claim), Mark(2, "2", beside))
+    harness.call(harness.store.beat, "feeds", "me", 10.0)
     assert {harness.raw.ttl(key) for key in harness.raw.keys("*")} == {-1}
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.event import registry
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from reconnecting_sse import ClaimLost, StoreRefused, StoreUnavailable
-from reconnecting_sse.core.claims import Claim, Mark
-from reconnecting_sse.stores import SqlStore, sql_calls, sql_dialects
+from reconnecting_sse.core.claims import Beside, Claim, Mark, Recalled
+from reconnecting_sse.stores import SqlStore, sql_calls, sql_dialects, sql_marks
 from tests.durable.lives import fork, reap
 from tests.stores.harness import HARNESSES
 
@@ -79,34 +80,109 @@ def test_whoever_takes_over_ends_what_a_frozen_owner_holds_locked(harness):
     assert harness.raw("SELECT position FROM sse_positions") == [(None,)]
 
 
-def _recorded(db, claim):
+MARKS = [Mark(1, "1"), Mark(1, None, Beside(ahead=("2.0",)))]
+
+
+def _recorded(db, claim, mark):
     """What is done just before a COMMIT."""
     dialect = sql_dialects.of(db.dialect.name)
     dialect.fence(db)
-    assert sql_calls.record(db, dialect, claim, Mark(1, "1"))
+    assert sql_marks.record(db, dialect, claim, mark)
 
 
 @on_servers
-def test_an_owner_that_is_frozen_just_before_its_commit_is_ended_too(harness):
+@pytest.mark.parametrize("mark", MARKS)
+def test_an_owner_that_is_frozen_just_before_its_commit_is_ended_too(harness, mark):
     claim = claimed(harness)
     transaction = begun(harness, claim)
     harness.shift(11)
-    within(harness, transaction, _recorded, claim)
-    assert claimed(harness, harness.another()).position is None
+    within(harness, transaction, _recorded, claim, mark)
+    another = harness.another()
+    following = claimed(harness, another)
+    assert following.position is None
+    assert harness.call(another.recall, following) == Recalled()
     with pytest.raises((ClaimLost, StoreUnavailable)):
-        end(harness, transaction, Mark(1, "1"))
+        end(harness, transaction, mark)
+
+
+@on_servers
+def test_whoever_takes_over_ends_all_that_a_frozen_owner_has_open(harness):
+    claim = claimed(harness)
+    opened = []
+    for number in range(4):
+        harness.raw(f"INSERT INTO effects (number, what) VALUES ({number}, 'zero')")
+    harness.raw("ALTER TABLE effects ADD PRIMARY KEY (number)")
+    for number in range(4):
+        opened.append(begun(harness, claim))
+        update = f"UPDATE effects SET what = 'frozen' WHERE number = {number}"
+        within(harness, opened[-1], execute, update)
+    harness.shift(11)
+    claimed(harness, harness.another())
+    harness.raw("UPDATE effects SET what = 'successor'")  # would wait for each
+    for transaction in opened:
+        with pytest.raises((ClaimLost, StoreUnavailable)):
+            end(harness, transaction, Mark(1, None))
+    assert harness.written() == ["successor"] * 4
 
 
 @on_plain_servers
-def test_one_that_is_frozen_in_a_plain_call_is_ended_by_its_fence(harness, monkeypatch):
+@pytest.mark.parametrize("mark", MARKS)
+def test_one_that_is_frozen_in_a_plain_call_is_ended_by_its_fence(
+    harness, monkeypatch, mark
+):
     monkeypatch.setattr(sql_dialects, "FENCE_SECONDS", 1)
     claim = claimed(harness)
     harness.shift(11)
     with harness.store._engine.connect() as db:
         db.begin()
-        _recorded(db, claim)
+        _recorded(db, claim, mark)
         assert claimed(harness, harness.another()).position is None
         db.invalidate()
+
+
+@on_plain_servers
+@pytest.mark.parametrize("mark", MARKS)
+def test_recovering_comes_after_what_is_about_to_be_committed(
+    harness, monkeypatch, mark
+):
+    monkeypatch.setattr(sql_dialects, "FENCE_SECONDS", 1)
+    claim = claimed(harness)
+    with harness.store._engine.connect() as db:
+        db.begin()
+        _recorded(db, claim, mark)
+        recovered, seq = harness.store.recover(claim)  # its fence has ended it
+        assert (recovered.token, seq) == (claim.token + 1, 0)
+        db.invalidate()
+    assert harness.store.recall(recovered) == Recalled()
+
+
+@on_plain_servers
+@pytest.mark.parametrize("mark", MARKS)
+def test_who_is_about_to_be_taken_over_waits_and_has_lost(harness, mark):
+    transaction = begun(harness, claimed(harness))
+    harness.write(transaction.connection, "one")
+    dialect = harness.store._dialect
+    with ThreadPoolExecutor(1) as pool, harness.store._engine.connect() as db:
+        with db.begin():
+            sql_calls.put(db, dialect, name="prices", position="set")
+            ending = pool.submit(harness.store.end, transaction, mark)
+            with pytest.raises(TimeoutError):
+                ending.result(timeout=0.2)
+        with pytest.raises(ClaimLost):
+            ending.result()
+    assert harness.written() == []
+    assert harness.raw("SELECT position FROM sse_positions") == [("set",)]
+
+
+@pytest.mark.parametrize("harness", ["postgresql", "postgresql, async"], indirect=True)
+def test_renewals_and_commits_wait_for_none_that_moves_nothing(harness):
+    """Those of many that always overlap would let none of them through."""
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    within(harness, transaction, _recorded, claim, MARKS[1])
+    assert harness.call(harness.store.renew, [claim], 10.0) == []
+    assert harness.call(harness.store.commit, [(claim, Mark(1, "1"))]) == []
+    end(harness, transaction, Mark(0, None))
 
 
 IDLE = {
@@ -135,7 +211,8 @@ STATE = {
     " current_setting('lock_timeout'),"
     " current_setting('idle_in_transaction_session_timeout')",
     "mysql": "SELECT @@SESSION.innodb_lock_wait_timeout,"
-    " @@SESSION.idle_write_transaction_timeout, IS_USED_LOCK(:mark)",
+    " @@SESSION.idle_write_transaction_timeout,"
+    " IS_USED_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()))",
 }
 
 
@@ -218,7 +295,103 @@ def test_many_may_make_the_schema_at_once(harness):
     assert [claim.token for claim in claims] == [1] * len(stores)
 
 
+@pytest.mark.parametrize("harness", [*FREE, "sqlite by SQLAlchemy"], indirect=True)
+def test_tables_that_an_older_one_did_not_know_are_made(harness):
+    claim = claimed(harness)
+    harness.store.commit([(claim, Mark(1, "1"))])
+    for table in ("ahead", "recent", "letters", "members"):
+        harness.raw(f"DROP TABLE sse_{table}")
+    another = harness.another()
+    assert another.commit([(claim, Mark(2, "2", Beside(ahead=("3.0",))))]) == []
+    assert another.recall(claim).ahead == {"3.0"}
+    assert harness.raw("SELECT version FROM sse_schema") == [(1,)]
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+@pytest.mark.parametrize("harness", [*FREE, "sqlite by SQLAlchemy"], indirect=True)
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        (None, ["UPDATE"]),
+        (Beside(), ["UPDATE"]),
+        (Beside(is_start=True, hand="2.0", begun=1), ["UPDATE"]),
+        (Beside(ahead=("2.0", "3.0")), ["UPDATE", "INSERT"]),
+    ],
+)
+def test_a_mark_costs_no_statement_more_than_it_has_to_say(harness, beside, words):
+    claim = claimed(harness)
+    said = []
+
+    def listen(_db, _cursor, statement, *_):
+        if "sse_" in statement and statement.split()[0] in ("SELECT", *words, "DELETE"):
+            said.append(statement.split()[0])
+
+    with harness.store._engine.connect() as db:
+        event.listen(db, "before_cursor_execute", listen)
+        dialect = sql_dialects.of(db.dialect.name)
+        assert (
+            sql_marks.commit(db, dialect, marks=[(claim, Mark(1, "1", beside))]) == []
+        )
+    assert said == words
+
+
 # ---------------------------------------------------------------- transactions
+
+
+@on_servers
+def test_one_that_is_about_to_commit_does_not_hold_up_the_claims_others(harness):
+    claim = claimed(harness)
+    first, second = begun(harness, claim), begun(harness, claim)
+    for transaction, key in ((first, "1.0"), (second, "2.0")):
+        mark = Mark(0, None, Beside(ahead=(key,)))
+        within(harness, transaction, _recorded, claim, mark)
+    end(harness, second, Mark(0, None, Beside(ahead=("3.0",))))
+    end(harness, first, Mark(0, None))
+    assert harness.call(harness.store.recall, claim).ahead == {"1.0", "2.0", "3.0"}
+
+
+@on_servers
+@pytest.mark.parametrize("mark", MARKS)
+def test_renewals_and_commits_do_not_break_what_the_caller_has_read_first(
+    harness, mark
+):
+    """MariaDB says so by default since 11.6."""
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    if harness.store._engine.dialect.name == "mysql":
+        strict = "SET SESSION innodb_snapshot_isolation = ON"
+        within(harness, transaction, execute, strict)
+    within(harness, transaction, execute, "SELECT what FROM effects")
+    assert harness.call(harness.store.renew, [claim], 10.0) == []
+    ahead = Mark(0, None, Beside(ahead=("1.0",)))
+    assert harness.call(harness.store.commit, [(claim, ahead)]) == []
+    harness.write(transaction.connection, "one")
+    end(harness, transaction, mark)
+    assert harness.written() == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_known"),
+    [
+        ((10, 6, 99), False),
+        ((10, 11, 7), False),
+        ((10, 11, 8), True),
+        ((11, 0, 2), False),
+        ((11, 4, 2), True),
+        ((12, 0, 0), True),
+        (None, False),
+    ],
+)
+def test_what_a_mariadb_does_not_know_is_not_set(version, is_known):
+    said = []
+    dialect = SimpleNamespace(is_mariadb=True, server_version_info=version)
+    database = SimpleNamespace(
+        dialect=dialect, execute=lambda statement, _: said.append(str(statement))
+    )
+    sql_dialects.of("mariadb").fence(database)
+    assert ("innodb_snapshot_isolation" in said[0]) is is_known
 
 
 @on_databases

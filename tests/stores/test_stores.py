@@ -2,61 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-
 import pytest
 
 from reconnecting_sse import ClaimLost, StoreError, StoreRefused, StoreUnavailable
-from reconnecting_sse.core.claims import (
-    Beside,
-    Claim,
-    DeadLetter,
-    Held,
-    Mark,
-    Recalled,
-)
+from reconnecting_sse.core.claims import Beside, Claim, Held, Mark
+from tests.stores.calling import begun, claimed, committed, letter, place, position
 from tests.stores.harness import HARNESSES
-
-
-@pytest.fixture(params=list(HARNESSES))
-def harness(request, tmp_path):
-    with HARNESSES[request.param](request, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=[name for name in HARNESSES if name != "memory"])
-def transactional(request, tmp_path):
-    with HARNESSES[request.param](request, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=[n for n in HARNESSES if not n.startswith(("memory", "sqlite"))])
-def concurrent(request, tmp_path):
-    """Those in which several transactions can be open at once."""
-    with HARNESSES[request.param](request, tmp_path) as made:
-        assert not made.store.is_exclusive
-        yield made
-
-
-def claimed(harness, name="prices", lease=None, owner="me", store=None):
-    found = harness.call((store or harness.store).claim, name, lease, owner)
-    assert isinstance(found, Claim)
-    return found
-
-
-def committed(harness, claim, seq, position):
-    return harness.call(harness.store.commit, [(claim, Mark(seq, position))])
-
-
-def place(harness, name="prices"):
-    (found,) = [p for p in harness.call(harness.store.places) if p.name == name]
-    return found
-
-
-def position(harness):
-    return place(harness).position
-
 
 # ---------------------------------------------------------------- claims
 
@@ -103,6 +54,12 @@ def test_an_old_seq_does_nothing_and_is_not_lost(harness):
     assert committed(harness, claim, 1, "one") == []
     assert committed(harness, claim, 2, "again") == []
     assert position(harness) == "two"
+
+
+def test_a_name_that_nobody_has_claimed_is_lost(harness):
+    claim = Claim("nobody's", 1, "nonce")
+    assert committed(harness, claim, 1, "1") == [claim]
+    assert harness.call(harness.store.renew, [claim], 10.0) == [claim]
 
 
 def test_names_are_each_their_own(harness):
@@ -233,6 +190,21 @@ def test_a_forgotten_position_leaves_the_row_and_its_token(harness):
     assert following.token > claim.token
 
 
+def test_setting_begins_the_count_of_lives_anew(harness):
+    committed(harness, claimed(harness), 1, "1")
+    _hold_in_hand(harness)
+    harness.call(harness.store.put, "prices", "5")
+    following = claimed(harness)
+    assert (following.starts, following.hand, following.begun) == (0, None, 0)
+
+
+def _hold_in_hand(harness):
+    if hasattr(harness.raw, "hset"):
+        harness.raw.hset("sse:prices:row", mapping={"hand": "2", "begun": 3})
+    elif harness.raw is not None:
+        harness.raw("UPDATE sse_positions SET hand = '2', begun = 3")
+
+
 def test_a_position_can_be_set_before_anybody_claims(harness):
     harness.call(harness.store.put, "new", "9")
     assert claimed(harness, "new").position == "9"
@@ -259,10 +231,6 @@ def test_a_closed_store_opens_again(harness):
 
 
 # ---------------------------------------------------------------- transactions
-
-
-def begun(harness, claim):
-    return harness.call(harness.store.begin, claim)
 
 
 def test_effects_and_position_are_one(transactional):
@@ -371,238 +339,46 @@ def test_a_newer_schema_is_refused(transactional):
         claimed(harness, store=harness.another())
 
 
+HALF = "half of a pair: \ud800"
+HALVES = [
+    Beside(hand=HALF, begun=1),
+    Beside(ahead=("1.0", HALF)),
+    Beside(passed=(HALF,)),
+    Beside(settled=(HALF,)),
+    Beside(buried=(letter(HALF),)),
+]
+
+
+def test_half_a_surrogate_pair_is_refused(harness):
+    claim = claimed(harness)
+    store = harness.store
+    for call, *given in (
+        (store.claim, HALF, None, "me"),
+        (store.commit, [(claim, Mark(1, HALF))]),
+        (store.put, HALF, "1"),
+        (store.put, "prices", HALF),
+        (store.replay, "prices", ["1.0", HALF]),
+        (store.drop, "prices", [HALF]),
+        (store.beat, "feeds", HALF, 1.0),
+        *((store.commit, [(claim, Mark(1, None, beside))]) for beside in HALVES),
+    ):
+        with pytest.raises(StoreRefused, match="half a surrogate pair"):
+            harness.call(call, *given)
+    assert committed(harness, claim, 1, "1") == []
+    assert [p.name for p in harness.call(store.places)] == ["prices"]
+
+
+def test_half_a_surrogate_pair_ends_no_transaction_well(transactional):
+    harness = transactional
+    claim = claimed(harness)
+    transaction = begun(harness, claim)
+    harness.write(transaction.connection, "one")
+    with pytest.raises(StoreRefused, match="half a surrogate pair"):
+        harness.call(harness.store.end, transaction, Mark(1, HALF))
+    assert harness.written() == []
+    assert committed(harness, claim, 1, "1") == []
+
+
 def test_errors_are_ours(harness):
     assert issubclass(StoreRefused, StoreError)
     assert issubclass(StoreUnavailable, StoreError)
-
-
-# ------------------------------------------------------------------ beside a position
-
-
-def recorded(harness, claim, mark, store=None):
-    """Whether a plain commit took it."""
-    store = store or harness.store
-    return not harness.call(store.commit, [(claim, mark)])
-
-
-def letter(key="0:7", reason="ValueError: no", **more):
-    values = {"name": "prices", "key": key, "position": "7", "event": "message"}
-    values |= {"data": "seven\n\u2028 ☃", "id": "7", "reason": reason, "attempts": 5}
-    return DeadLetter(**values | more)
-
-
-def plain(letters):
-    return [replace(one, age=0.0) for one in letters]
-
-
-def letters(harness, name=None):
-    return plain(harness.call(harness.store.letters, name))
-
-
-def test_a_life_that_begins_is_counted_until_the_position_moves(harness):
-    for _ in range(3):
-        claim = claimed(harness)
-        assert recorded(harness, claim, Mark(0, None, Beside(is_start=True)))
-    assert claimed(harness).starts == 3
-    claim = claimed(harness)
-    committed(harness, claim, 1, "1")
-    assert claimed(harness).starts == 1
-    claim = claimed(harness)
-    harness.call(harness.store.release, claim)
-    assert claimed(harness).starts == 0
-
-
-def test_what_is_in_hand_is_kept_until_the_position_moves(harness):
-    claim = claimed(harness)
-    assert recorded(harness, claim, Mark(0, None, Beside(hand="1:x", begun=2)))
-    again = claimed(harness)
-    assert (again.hand, again.begun) == ("1:x", 2)
-    harness.call(harness.store.release, again)
-    again = claimed(harness)
-    assert (again.hand, again.begun) == ("1:x", 2)
-    committed(harness, again, 1, "1")
-    again = claimed(harness)
-    assert (again.hand, again.begun) == (None, 0)
-
-
-def test_the_previous_is_committed_and_the_next_taken_in_hand_in_one(harness):
-    claim = claimed(harness)
-    beside = Beside(is_start=True, hand="0:2", begun=1)
-    assert recorded(harness, claim, Mark(1, "1", beside))
-    again = claimed(harness)
-    assert (again.position, again.hand, again.begun) == ("1", "0:2", 1)
-    assert again.starts == 2
-    assert recorded(harness, again, Mark(0, None, Beside(hand="0:2", begun=0)))
-    again = claimed(harness)
-    assert (again.hand, again.begun) == (None, 0)
-
-
-def test_a_mark_without_a_position_moves_nothing(harness):
-    claim = claimed(harness)
-    committed(harness, claim, 4, "4")
-    assert recorded(harness, claim, Mark(0, None, Beside(ahead=("0:6",))))
-    assert position(harness) == "4"
-    committed(harness, claim, 5, "5")
-    assert position(harness) == "5"
-
-
-def test_a_mark_without_a_position_is_refused_to_the_wrong_claim(harness):
-    old, new = claimed(harness), claimed(harness)
-    mark = Mark(0, None, Beside(ahead=("0:6",), buried=(letter(),)))
-    assert not recorded(harness, old, mark)
-    assert harness.call(harness.store.recall, new) == Recalled()
-    assert letters(harness) == []
-
-
-def test_an_old_seq_does_nothing_of_what_is_beside(harness):
-    claim = claimed(harness)
-    committed(harness, claim, 2, "2")
-    assert recorded(harness, claim, Mark(2, "1", Beside(buried=(letter(),))))
-    assert letters(harness) == []
-
-
-def test_what_is_ahead_is_recalled_until_it_is_passed(harness):
-    claim, long = claimed(harness), "0:" + "x" * 5000
-    for key in ("0:6", "0:8", "0:8", long):
-        assert recorded(harness, claim, Mark(0, None, Beside(ahead=(key,))))
-    new = claimed(harness)
-    recalled = harness.call(harness.store.recall, new)
-    assert recalled.ahead == {"0:6", "0:8", long}
-    assert recorded(harness, new, Mark(1, "6", Beside(passed=("0:6", long))))
-    assert harness.call(harness.store.recall, new).ahead == {"0:8"}
-
-
-def test_recent_ids_are_kept_in_their_order_until_others_are(harness):
-    claim = claimed(harness)
-    assert harness.call(harness.store.recall, claim).recent == ()
-    assert recorded(harness, claim, Mark(1, "2", Beside(recent=("2", "ä", "1"))))
-    assert recorded(harness, claim, Mark(2, "3", Beside()))
-    assert harness.call(harness.store.recall, claim).recent == ("2", "ä", "1")
-    assert recorded(harness, claim, Mark(3, "4", Beside(recent=("4",))))
-    assert harness.call(harness.store.recall, claim).recent == ("4",)
-
-
-def test_a_dead_letter_is_put_aside_with_the_position(harness):
-    claim = claimed(harness)
-    assert recorded(harness, claim, Mark(1, "7", Beside(buried=(letter(),))))
-    assert position(harness) == "7"
-    assert letters(harness) == [letter()]
-    assert letters(harness, "prices") == [letter()]
-    assert letters(harness, "others") == []
-
-
-def test_a_dead_letter_of_the_same_key_is_replaced(harness):
-    claim = claimed(harness)
-    for reason in ("first", "second"):
-        mark = Mark(0, None, Beside(buried=(letter(reason=reason),)))
-        assert recorded(harness, claim, mark)
-    assert letters(harness) == [letter(reason="second")]
-
-
-def test_dead_letters_come_oldest_first_and_have_an_age(harness):
-    claim = claimed(harness)
-    for key in ("0:1", "0:2"):
-        assert recorded(harness, claim, Mark(0, None, Beside(buried=(letter(key),))))
-    found = harness.call(harness.store.letters)
-    assert sorted(one.age for one in found)[::-1] == [one.age for one in found]
-    assert all(0 <= one.age < 60 for one in found)
-
-
-def test_a_replay_is_asked_for_and_settled(harness):
-    claim = claimed(harness)
-    both = (letter("0:1"), letter("0:2"))
-    assert recorded(harness, claim, Mark(0, None, Beside(buried=both)))
-    assert harness.call(harness.store.replays, [claim]) == []
-    assert harness.call(harness.store.replay, "prices", ["0:2", "none"]) == 1
-    assert harness.call(harness.store.replay, "prices", ["0:2"]) == 1
-    wanted = letter("0:2", is_replayed=True)
-    assert plain(harness.call(harness.store.replays, [claim])) == [wanted]
-    assert wanted in letters(harness)
-    other = claimed(harness, "others")
-    assert harness.call(harness.store.replays, [other]) == []
-    # Its order is used up by putting it aside once more.
-    assert recorded(harness, claim, Mark(0, None, Beside(buried=(letter("0:2"),))))
-    assert harness.call(harness.store.replays, [claim]) == []
-    assert recorded(harness, claim, Mark(0, None, Beside(settled=("0:2",))))
-    assert letters(harness) == [letter("0:1")]
-
-
-def test_dead_letters_can_be_deleted(harness):
-    claim = claimed(harness)
-    both = (letter("0:1"), letter("0:2"))
-    assert recorded(harness, claim, Mark(0, None, Beside(buried=both)))
-    assert harness.call(harness.store.drop, "prices", ["0:1", "none"]) == 1
-    assert letters(harness) == [letter("0:2")]
-    assert harness.call(harness.store.drop, "unknown", ["0:2"]) == 0
-    assert harness.call(harness.store.replay, "unknown", ["0:2"]) == 0
-
-
-def test_a_position_that_is_set_forgets_what_is_beside_but_dead_letters(harness):
-    claim = claimed(harness)
-    beside = Beside(
-        is_start=True,
-        hand="0:3",
-        begun=1,
-        ahead=("0:9",),
-        recent=("1",),
-        buried=(letter(),),
-    )
-    assert recorded(harness, claim, Mark(1, "1", beside))
-    harness.call(harness.store.put, "prices", "5")
-    new = claimed(harness)
-    assert (new.position, new.starts, new.hand, new.begun) == ("5", 0, None, 0)
-    assert harness.call(harness.store.recall, new) == Recalled()
-    assert letters(harness) == [letter()]
-
-
-def test_members_of_a_fleet_are_those_whose_time_runs(harness):
-    beat = partial(harness.call, harness.store.beat)
-    assert beat("blue", "b", 30.0) == ["b"]
-    assert beat("blue", "a", 30.0) == ["a", "b"]
-    assert beat("blue", "a", 60.0) == ["a", "b"]
-    assert beat("red", "c", 30.0) == ["c"]
-    assert beat("blue", "a", None) == ["b"]
-    assert beat("blue", "c", None) == ["b"]
-    assert beat("blue", "d", -1.0) == ["b"]
-
-
-def test_effects_and_what_is_ahead_are_one(transactional):
-    harness = transactional
-    claim = claimed(harness)
-    committed(harness, claim, 1, "1")
-    transaction = begun(harness, claim)
-    harness.write(transaction.connection, "three")
-    mark = Mark(0, None, Beside(ahead=("0:3",), buried=(letter(),), settled=("0:5",)))
-    harness.call(harness.store.end, transaction, mark)
-    assert harness.written() == ["three"]
-    assert harness.call(harness.store.recall, claim).ahead == {"0:3"}
-    assert letters(harness) == [letter()]
-    assert position(harness) == "1"
-
-
-def test_effects_ahead_of_a_lost_claim_leave_nothing(concurrent):
-    harness = concurrent
-    claim = claimed(harness)
-    transaction = begun(harness, claim)
-    harness.write(transaction.connection, "three")
-    claimed(harness, store=harness.another())
-    mark = Mark(0, None, Beside(ahead=("0:3",)))
-    with pytest.raises((ClaimLost, StoreUnavailable)):
-        harness.call(harness.store.end, transaction, mark)
-    assert harness.written() == []
-
-
-def test_several_transactions_of_one_claim_are_open_at_once(concurrent):
-    harness = concurrent
-    claim = claimed(harness)
-    several = [begun(harness, claim) for _ in range(3)]
-    for number, transaction in enumerate(several):
-        harness.write(transaction.connection, str(number))
-    for number, transaction in reversed(list(enumerate(several))):
-        mark = Mark(0, None, Beside(ahead=(f"0:{number}",)))
-        if number == 0:
-            mark = Mark(1, "2", Beside(passed=("0:1", "0:2")))
-        harness.call(harness.store.end, transaction, mark)
-    assert sorted(harness.written()) == ["0", "1", "2"]
-    assert harness.call(harness.store.recall, claim) == Recalled()
-    assert position(harness) == "2"

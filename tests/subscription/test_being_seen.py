@@ -66,7 +66,7 @@ def test_the_names_levels_and_keys_of_the_log_are_these(monkeypatch):
         waiting,
         connecting,
         ("warning", "stream.gap", "url", "reason", "asked_for"),
-        ("info", "stream.closed", "url", "reason", "error"),
+        ("info", "stream.closed", "url", "reason", "error", "status"),
     ]
 
 
@@ -474,7 +474,7 @@ def test_a_slow_caller_is_not_taken_for_a_silent_server(monkeypatch, face):
 
     played.consume(dawdle)
     assert played.source._session.idle_timeout == 300
-    assert not played.source._session._adaptive._silences._silences
+    assert not played.source._session._adaptive._silences._lengths
 
 
 def test_one_header_of_a_dialect_is_no_string():

@@ -59,6 +59,7 @@ def test_making_a_source_and_entering_its_block_does_nothing():
         stats = source.stats
         assert (stats.connections, stats.events, stats.bytes) == (0, 0, 0)
         assert stats.last_byte_age is None
+        assert stats.normal_silence is None
         assert not stats.reconnects
     assert source.state == "closed"
     assert list(source.iter_sse()) == []

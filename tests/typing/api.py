@@ -94,6 +94,7 @@ def is_seen(source: ReconnectingEventSource) -> None:
     assert_type(source.stats, StreamStats)
     assert_type(source.stats.reconnects, Mapping[str, int])
     assert_type(source.stats.last_byte_age, float | None)
+    assert_type(source.stats.normal_silence, float | None)
     source.close()
 
 

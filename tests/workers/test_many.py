@@ -27,7 +27,7 @@ from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 from tests.durable.lives import fork, reap
 from tests.durable.playing import SECONDS, Log
-from tests.workers.working import Async, Gate, Sync, until, worker_of
+from tests.workers.making import Async, Gate, Sync, until, worker_of
 
 GONE = Answer(404, headers=[], framing="length")
 AT_ONCE = wait_none()

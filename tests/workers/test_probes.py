@@ -8,7 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+import textwrap
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,9 +18,11 @@ from reconnecting_sse import Health, State
 from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from reconnecting_sse.workers import probes
+from reconnecting_sse.workers.addresses import CannotListen, parsed
 from reconnecting_sse.workers.metrics import HealthCollector
-from reconnecting_sse.workers.probes import Probes, parsed
-from tests.workers.working import FACES, Running, until, worker_of
+from reconnecting_sse.workers.probes import Probes
+from tests.documents import ROOT
+from tests.workers.making import FACES, Running, until, worker_of
 
 WELL = Health(
     name="prices",
@@ -140,6 +143,25 @@ def test_the_text_is_as_prometheus_wants_it():
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_so_are_the_alerts_that_the_documents_show(tmp_path):
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("there is no promtool here (Debian: prometheus)")
+    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    shown = "    groups:" + page.partition("\n    groups:")[2].partition("\n\n")[0]
+    rules = tmp_path / "rules.yml"
+    rules.write_text(textwrap.dedent(shown), "utf-8")
+    checked = subprocess.run(
+        [tool, "check", "rules", rules], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "4 rules found" in checked.stdout
+    with serving(WELL, ILL) as port:
+        text = ask(port, "/metrics")[1]
+    named = set(re.findall(r"sse_worker_\w+", shown))
+    assert named <= set(re.findall(r"sse_worker_\w+", text))
+
+
 def test_a_registry_of_ones_own_can_have_them():
     registry = CollectorRegistry()
     registry.register(HealthCollector(lambda: [WELL]))
@@ -147,7 +169,7 @@ def test_a_registry_of_ones_own_can_have_them():
 
 
 def test_several_clients_are_served_and_a_mute_one_holds_up_nobody(monkeypatch):
-    monkeypatch.setattr(probes._Handler, "timeout", 0.05)
+    monkeypatch.setattr(probes, "CLIENT_SECONDS", 0.05)
     with serving(WELL) as port:
         with socket.create_connection(("127.0.0.1", port)) as mute:
             assert ask(port, "/live")[0] == 200
@@ -155,6 +177,27 @@ def test_several_clients_are_served_and_a_mute_one_holds_up_nobody(monkeypatch):
         with socket.create_connection(("127.0.0.1", port)) as rude:
             rude.sendall(b"GET /live HTTP/1.1\r\n\r\n")
             rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert ask(port, "/live")[0] == 200
+
+
+def test_one_that_sends_a_byte_now_and_then_is_given_up_all_the_same(monkeypatch):
+    monkeypatch.setattr(probes, "CLIENT_SECONDS", 0.2)
+    with (
+        serving(WELL) as port,
+        socket.create_connection(("127.0.0.1", port)) as slow,
+    ):
+        slow.settimeout(0.01)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+            while True:
+                slow.sendall(b"G")
+                with suppress(TimeoutError):
+                    if not slow.recv(1):
+                        raise BrokenPipeError("broken pipe")
+
+
+def test_no_name_server_is_asked_for_the_own_name(monkeypatch):
+    monkeypatch.setattr(socket, "getfqdn", None)
+    with serving(WELL) as port:
         assert ask(port, "/live")[0] == 200
 
 
@@ -187,7 +230,7 @@ def test_a_port_that_is_taken_is_said(host):
     with serving(WELL, address=f"{host}:0") as port:
         expected = re.escape(f"probes cannot listen on {host}:{port}: ")
         with (
-            pytest.raises(OSError, match=expected),
+            pytest.raises(CannotListen, match=expected),
             Probes(f"{host}:{port}", list),
         ):
             pass

@@ -15,8 +15,9 @@ import redis
 
 from reconnecting_sse.stores import RedisStore, SqliteStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
+from tests.durable.faulty import Way
 from tests.durable.lives import fork, reap
-from tests.workers.working import FACES, worker_of
+from tests.workers.making import FACES, worker_of
 
 LEASE = float(os.environ.get("LEASE", "1"))
 TIMES = int(os.environ.get("HANDOVERS", "5"))
@@ -186,3 +187,36 @@ def test_a_frozen_owner_commits_nothing_when_it_wakes(face, feed, rows, redis_se
             (place,) = team.store.places()
             assert int(place.position) == rows.all()[-1][0]
             assert place.owner == ""
+
+
+def test_an_owner_that_is_cut_off_begins_nothing_once_another_works(
+    face, feed, rows, redis_server
+):
+    redis.Redis(port=redis_server.port).flushall()
+    with Way(redis_server.port) as way:
+
+        def beyond():
+            return RedisStore(redis.Redis(port=way.port, socket_timeout=0.2))
+
+        def direct():
+            return RedisStore(redis.Redis(port=redis_server.port))
+
+        store = direct()
+        with Team(face, feed.url, rows, beyond) as team:
+            cut_off = team.join()
+            wait_for(lambda: owner_of(store) == cut_off)
+            team.wait_for_rows_of(cut_off)
+            team._store_of = direct
+            successor = team.join()
+            way.stall()
+            wait_for(lambda: owner_of(store) == successor, 10 * (LEASE + 2))
+            taken_over = time.monotonic()
+            team.wait_for_rows_of(successor)
+            # By the clock of this machine, which both have: no event is begun by both.
+            late = [r for r in rows.all() if r[1] == cut_off and r[2] > taken_over]
+            assert late == []
+            way.stall(False)
+            assert team.reap(cut_off) == 1  # ClaimLost
+            assert team.end(successor, signal.SIGTERM) == 0
+        found = {id_ for id_, _, _ in rows.all()}
+        assert found == set(range(1, max(found) + 1))

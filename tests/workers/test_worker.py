@@ -24,7 +24,7 @@ from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.testing import Answer, NumberedFeed, RandomFaults, ScriptedServer
 from tests.durable.playing import Watched
-from tests.workers.working import (
+from tests.workers.making import (
     FACES,
     QUICK,
     Async,

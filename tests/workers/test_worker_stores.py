@@ -20,7 +20,7 @@ from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.subscription.clock import CLOCK
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.durable.playing import Watched
-from tests.workers.working import (
+from tests.workers.making import (
     FACES,
     Async,
     Gate,

@@ -20,21 +20,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedOptions:
-    """The words that all commands with a URL have in common."""
+class WayOptions:
+    """The words about the way to a server."""
 
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    method: str | None
-    data: bytes | None
-    idle_timeout: float
     connect_to: tuple[ConnectTo, ...]
     cacert: str | None
     insecure: bool
     verbose: bool
-    store: Store | None
-    name: str | None
-    lease: float | None
 
     @property
     def verify(self) -> bool | ssl.SSLContext:
@@ -49,6 +41,20 @@ class FeedOptions:
                 param_hint="'--cacert'",
             ) from error
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedOptions(WayOptions):
+    """The words that all commands with a URL have in common."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    method: str | None
+    data: bytes | None
+    idle_timeout: float
+    store: Store | None
+    name: str | None
+    lease: float | None
+
     @property
     def may_hold_secrets(self) -> bool:
         """Whether a server that repeats what it was sent may show one."""
@@ -56,14 +62,14 @@ class FeedOptions:
         return not is_plain or any(mark in self.url for mark in "@?")
 
 
-def client_of(options: FeedOptions) -> httpxr.Client:
+def client_of(options: WayOptions) -> httpxr.Client:
     """A client that goes curl's ways."""
     # The transport reads the environment; httpxr stumbles over what is in it.
     transport = CurlTransport(options.verify, options.connect_to)
     return httpxr.Client(transport=transport, trust_env=False)
 
 
-def async_client_of(options: FeedOptions) -> httpxr.AsyncClient:
+def async_client_of(options: WayOptions) -> httpxr.AsyncClient:
     """The same for asyncio."""
     transport = AsyncCurlTransport(options.verify, options.connect_to)
     return httpxr.AsyncClient(transport=transport, trust_env=False)

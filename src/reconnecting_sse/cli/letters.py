@@ -32,7 +32,7 @@ def as_table(store: Store, name: str | None, positions: Sequence[str]) -> int:
     """List them; the exit status."""
     with _found(store, name, positions) as letters:
         output = Output()
-        for line in lines_of([_COLUMNS, *map(_row, letters)]):
+        for line in lines_of([_COLUMNS, *map(_row, letters)] if letters else []):
             output.line(line)
     return _status(letters, positions)
 

@@ -15,7 +15,7 @@ import click
 from reconnecting_sse.cli import arguments as argument
 from reconnecting_sse.cli.output import writing
 from reconnecting_sse.cli.signals import INTERRUPTED
-from reconnecting_sse.cli.words import FEED, WORK, with_options
+from reconnecting_sse.cli.words import FEED, FLEET, RUN, WAY, WORK, with_options
 
 
 def main() -> NoReturn:
@@ -96,6 +96,25 @@ def work(context: click.Context, /, **options: Any) -> None:
     from reconnecting_sse.cli import work as working  # noqa: PLC0415  (for --help)
 
     context.exit(working.work(working.WorkOptions(**options)))
+
+
+@commands.command()
+@click.argument("file")
+@with_options(FLEET)
+@with_options(WAY)
+@with_options(RUN)
+@click.pass_context
+def fleet(context: click.Context, /, **options: Any) -> None:
+    """Share the feeds of FILE among all processes that run this command.
+
+    FILE is TOML: each feed with its name, its URL and its handler. Every process serves
+    as many feeds as the others, or one more; they take over what one leaves or dies
+    with. The first SIGTERM or Ctrl-C finishes what was begun, commits, leaves and ends;
+    a second one ends at once. Exit statuses: as those of work.
+    """
+    from reconnecting_sse.cli import fleet as serving  # noqa: PLC0415  (for --help)
+
+    context.exit(serving.fleet(serving.FleetOptions(**options)))
 
 
 @commands.group("dead-letters", cls=_Group)

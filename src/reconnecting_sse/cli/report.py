@@ -12,7 +12,7 @@ import click
 import structlog
 
 from reconnecting_sse.cli.events import escaped
-from reconnecting_sse.core.errors import MESSAGE_LIMIT, shortened
+from reconnecting_sse.core.errors import MESSAGE_LIMIT, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -89,9 +89,9 @@ def everything() -> Any:
     )
 
 
-def facts() -> Any:
+def facts(feed: str = "") -> Any:
     """A logger that says what a worker's operator is to know, a line a fact."""
-    return line_logger(say_above, _with_options, AttemptLines())
+    return line_logger(say_above, _with_options, AttemptLines(feed))
 
 
 def as_objects(*, is_verbose: bool) -> Any:
@@ -120,21 +120,29 @@ def _with_options(_logger: object, _method: str, facts: Facts) -> Facts:
 
 
 class AttemptLines:
-    """A structlog processor: a failed attempt's two facts become one line."""
+    """A structlog processor: a failed attempt's two facts become one line.
 
-    def __init__(self) -> None:
+    Args:
+        feed: What each line is about, where there are several.
+    """
+
+    def __init__(self, feed: str = "") -> None:
+        self._about = f"{printable(feed)}: " if feed else ""
         self._failure = self._lost = ""
         self._last_event_id = ""
         self._was_open = False
 
     def __call__(self, _logger: object, _method: str, facts: Facts) -> str:
+        return f"{time.strftime('%H:%M:%S')} {self._about}{self._line(facts)}"
+
+    def _line(self, facts: Facts) -> str:
         if facts["event"].startswith("store."):
-            return _timed(_of_store(facts))
-        if facts["event"].startswith("worker."):
-            return _timed(_of_worker(facts))
+            return _of_store(facts)
+        if facts["event"] in _LINES:
+            return _LINES[facts["event"]](facts)
         match facts["event"]:
             case "stream.gap":
-                return _timed(f"warning: {facts['event']}: {facts['reason']}")
+                return f"warning: {facts['event']}: {facts['reason']}"
             case "stream.connecting":
                 self._last_event_id = facts["last_event_id"]
             case "stream.dropped":
@@ -142,13 +150,11 @@ class AttemptLines:
                 self._lost = _lost(facts)
             case "stream.waiting":
                 wait = f"next attempt in {facts['delay']:.1f} s"
-                return _timed(
-                    f"{self._failure}{self._lost and f'; {self._lost}'} [{wait}]"
-                )
+                return f"{self._failure}{self._lost and f'; {self._lost}'} [{wait}]"
             case "stream.open":
                 return self._opened()
             case "stream.closed" if facts["reason"] != "closed" and _lost(facts):
-                return _timed(_lost(facts))
+                return _lost(facts)
         raise structlog.DropEvent
 
     def _opened(self) -> str:
@@ -158,7 +164,7 @@ class AttemptLines:
             raise structlog.DropEvent
         cursor = shortened(self._last_event_id)
         where = f", after id={cursor}" * bool(cursor)
-        return _timed(f"connected{again}{where}")
+        return f"connected{again}{where}"
 
 
 def _of_store(facts: Facts) -> str:
@@ -175,7 +181,13 @@ def _of_store(facts: Facts) -> str:
     raise structlog.DropEvent
 
 
-_OF_A_WORKER = {
+def _of_failure(facts: Facts) -> str:
+    what = facts.get("error", facts["cause"])
+    again = f" [begun again in {facts['delay']:.0f} s]" if "delay" in facts else ""
+    return f"warning: {what}{again}"
+
+
+_TEXTS = {
     "worker.retrying": "{key}: {cause}, attempt {attempt} [next in {delay:.1f} s]",
     "worker.dead_letter": "warning: {key} is a dead letter: {cause}",
     "worker.careful": "warning: the last process was killed: one event at a time",
@@ -183,23 +195,26 @@ _OF_A_WORKER = {
     "worker.filling": "filling the gap after {position}",
     "worker.filled": "the gap is filled, events: {events}",
     "worker.draining": "stopping, events to be finished: {begun}",
+    "fleet.joining": "{member} joins the fleet of {feeds} feeds",
+    "fleet.members": "members of the fleet: {members}",
+    "fleet.taking": "{durable_name}: taking it",
+    "fleet.shedding": "{durable_name}: leaving it to another",
+    "fleet.paused": "warning: waiting for the store: {error}",
+    "fleet.resumed": "the store is there again",
+    "fleet.cautious": "warning: no beat for {gap:.1f} s: nothing is taken for a while",
+    "fleet.unserved": "warning: nobody has room for {feeds} of the feeds",
+    "fleet.left": "left the fleet",
 }
-
-
-def _of_worker(facts: Facts) -> str:
-    if facts["event"] not in _OF_A_WORKER:
-        raise structlog.DropEvent
-    return _OF_A_WORKER[facts["event"]].format_map(facts)
+_LINES: dict[str, Callable[[Facts], str]] = {
+    **{event: text.format_map for event, text in _TEXTS.items()},
+    "worker.failed": _of_failure,
+}
 
 
 def _lost(facts: Facts) -> str:
     count = facts.get("unfinished_bytes", 0)
     lost = counted(count, "byte")
     return f"{lost} of an unfinished event discarded" if count else ""
-
-
-def _timed(text: str) -> str:
-    return f"{time.strftime('%H:%M:%S')} {text}"
 
 
 def summary(stats: StreamStats, last_event_id: str) -> str:

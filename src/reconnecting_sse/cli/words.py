@@ -11,6 +11,25 @@ from reconnecting_sse.cli import arguments as argument
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+WAY = (
+    click.option(
+        "--connect-to",
+        metavar="HOST1:PORT1:HOST2:PORT2",
+        multiple=True,
+        callback=argument.checked(argument.connect_to),
+        help="Connect to HOST2:PORT2 instead of HOST1:PORT1; may be repeated.",
+    ),
+    click.option(
+        "--cacert",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        help="Trust the certificate authorities in this file instead of the system's.",
+    ),
+    click.option("-k", "--insecure", is_flag=True, help="Trust any certificate."),
+    click.option("-v", "--verbose", is_flag=True, help="Log everything to stderr."),
+)
+"""The options of whatever connects to a server."""
+
 FEED = (
     click.option(
         "-H",
@@ -43,7 +62,12 @@ FEED = (
         callback=argument.store,
         help="Keep the position there, as in sqlite:///cursors.db, and go on from it.",
     ),
-    click.option("--name", metavar="NAME", help="The name that it is kept under."),
+    click.option(
+        "--name",
+        metavar="NAME",
+        callback=argument.checked(str),
+        help="The name that it is kept under.",
+    ),
     click.option(
         "--lease",
         type=click.FloatRange(min=0, min_open=True),
@@ -60,24 +84,26 @@ FEED = (
         callback=argument.seconds,
         help="Silence after which the connection counts as lost; 0: never.",
     ),
-    click.option(
-        "--connect-to",
-        metavar="HOST1:PORT1:HOST2:PORT2",
-        multiple=True,
-        callback=argument.checked(argument.connect_to),
-        help="Connect to HOST2:PORT2 instead of HOST1:PORT1; may be repeated.",
-    ),
-    click.option(
-        "--cacert",
-        type=click.Path(exists=True, dir_okay=False),
-        metavar="FILE",
-        help="Trust the certificate authorities in this file instead of the system's.",
-    ),
-    click.option("-k", "--insecure", is_flag=True, help="Trust any certificate."),
-    click.option("-v", "--verbose", is_flag=True, help="Log everything to stderr."),
+    *WAY,
 )
 """The options of whatever follows a feed."""
 
+
+RUN = (
+    click.option(
+        "--probes",
+        metavar="ADDRESS",
+        help="Serve /live, /ready and /metrics there, as in 127.0.0.1:8080.",
+    ),
+    click.option(
+        "--log",
+        type=click.Choice(["auto", "text", "json"]),
+        default="auto",
+        show_default=True,
+        help="How to log; auto: JSON where stderr is no terminal.",
+    ),
+)
+"""The options of a process that runs for ever."""
 
 WORK = (
     click.option(
@@ -154,20 +180,33 @@ WORK = (
         callback=argument.seconds,
         help="How long one may take before the worker counts as stuck.",
     ),
-    click.option(
-        "--probes",
-        metavar="ADDRESS",
-        help="Serve /live, /ready and /metrics there, as in 127.0.0.1:8080.",
-    ),
-    click.option(
-        "--log",
-        type=click.Choice(["auto", "text", "json"]),
-        default="auto",
-        show_default=True,
-        help="How to log; auto: JSON where stderr is no terminal.",
-    ),
+    *RUN,
 )
 """The options of a worker."""
+
+FLEET = (
+    click.option(
+        "--store",
+        metavar="URL",
+        required=True,
+        callback=argument.store,
+        help="Where positions, leases and members are kept.",
+    ),
+    click.option(
+        "--max-feeds",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many feeds this process serves at most; default: the file's.",
+    ),
+    click.option(
+        "--lease",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        callback=argument.seconds,
+        help="How long a feed stays a dead process's; default: the file's, or 10.",
+    ),
+)
+"""The options of a fleet."""
 
 
 def with_options(options: Iterable[Any]) -> Callable[[Any], Any]:

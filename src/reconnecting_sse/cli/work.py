@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -27,16 +26,17 @@ from reconnecting_sse.cli.feed import (
 )
 from reconnecting_sse.cli.named import function_named
 from reconnecting_sse.cli.progress import Progress
-from reconnecting_sse.cli.report import as_objects, everything, facts, in_options, say
+from reconnecting_sse.cli.report import in_options, say
+from reconnecting_sse.cli.running import LATE, leave, logger_of, telemetry
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.transports.ways.environment import UnusableProxyError
+from reconnecting_sse.workers.addresses import CannotListen
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 FAILED = 1
 TAKEN_OVER = 3
-LATE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +95,13 @@ def work(options: WorkOptions) -> int:
             _working(handler, options)
     except DrainTimeout as error:
         say(f"error: {in_options(str(error))}")
-        _leave(LATE)
+        leave(LATE)
     except ClaimLost as error:
         say(f"error: {in_options(str(error))}")
         return TAKEN_OVER
+    except CannotListen as error:
+        say(f"error: {error.strerror}")
+        return FAILED
     except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
         say(f"error: {told(error, options)}")
         return FAILED
@@ -121,41 +124,20 @@ async def _aworking(handler: Any, options: WorkOptions) -> None:
             except DrainTimeout as error:
                 # asyncio would wait for the handler, which may not end at all.
                 say(f"error: {in_options(str(error))}")
-                _leave(LATE)
+                leave(LATE)
 
 
 def _worker(client: Any, handler: Any, options: WorkOptions) -> SubscriptionWorker:
-    source = source_of(client, options, _logger(options))
+    source = source_of(
+        client, options, logger_of(options.log, is_verbose=options.verbose)
+    )
     try:
         return SubscriptionWorker(
-            source, handler, telemetry=_telemetry(), **options.keywords
+            source, handler, telemetry=telemetry(), **options.keywords
         )
     except (TypeError, ValueError) as error:
         raise click.UsageError(in_options(str(error))) from error
 
 
-def _telemetry() -> Any:
-    """By OpenTelemetry, where its API is installed: an SDK decides what is kept."""
-    try:
-        from reconnecting_sse.workers.telemetry import Telemetry  # noqa: PLC0415
-    except ModuleNotFoundError:
-        return None
-    return Telemetry()
-
-
-def _logger(options: WorkOptions) -> Any:
-    is_read = sys.stderr.isatty() if options.log == "auto" else options.log == "text"
-    if not is_read:
-        return as_objects(is_verbose=options.verbose)
-    return everything() if options.verbose else facts()
-
-
 def _progress(worker: SubscriptionWorker) -> AbstractContextManager[Any]:
     return Progress(worker) if sys.stderr.isatty() else nullcontext()
-
-
-def _leave(status: int) -> None:
-    """End the process, whatever a handler is at."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

@@ -28,7 +28,8 @@ class Health:
     Attributes:
         name: The durable name.
         state: The source's.
-        is_owner: Whether the claim is this worker's, as far as it knows.
+        is_owner: Whether the claim is this worker's, as far as it knows: not once a
+            lease has ended that it could not renew.
         token: The claim's, or None before one.
         position: What a new life would resume after.
         position_age: Since that moved; None before it did in this life.
@@ -37,12 +38,13 @@ class Health:
         in_hand: How many wait or are being handled.
         oldest_in_hand: Since the oldest of those that are being handled was begun.
         last_byte_age: Since bytes last came; None before the first.
-        silent_for: Since then, or since reading went on; None while nothing is read.
+        silent_for: For which a read has waited for bytes; None while nothing is read.
         normal_silence: What is normal for the feed; None where that is unknown.
         not_open_for: Since no stream is open; None while one is, or another worker has
             the name.
-        store_failing_for: Since the store fails; None while it does not.
-        loop_age: Since the event loop last turned; None without one.
+        store_failing_for: Since the store fails, or leaves a call without an answer;
+            None while it does not.
+        loop_age: Since the event loop last turned; None without one, and after the end.
         stalled_after: How long one event may be handled.
         reconnects: Ends that another attempt followed, by cause.
         dead_letters: How many events were put aside in this life.

@@ -1,4 +1,4 @@
-"""How long a healthy stream is silent, learnt from the stream itself."""
+"""How long a silence is allowed, learnt from the stream itself."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _FACTOR = 3.0
 class AdaptiveIdleTimeout:
     """Three times the longest of the last silences, within the bounds.
 
+    It grows with each silence that it has cut: what it allows is not what is normal.
+
     Attributes:
         seconds: The timeout in force.
     """
@@ -22,21 +24,13 @@ class AdaptiveIdleTimeout:
         self.seconds: float = LONGEST
         self._silences = Silences()
 
-    def listening(self, now: float) -> None:
-        """A read begins; the time since the last one was the reader's own."""
-        self._silences.listening(now)
-
-    def arrived(self, now: float) -> None:
-        """Bytes came."""
-        if self._silences.arrived(now):
-            self._learn()
-
-    def expired(self) -> None:
-        """The timeout passed: the silence was longer than any before it."""
-        self._silences.add(self.seconds)
-        self._learn()
-
-    def _learn(self) -> None:
+    def heard_after(self, silence: float) -> None:
+        """Bytes came after a silence that was no burst's."""
+        self._silences.add(silence)
         longest = self._silences.longest
         if longest is not None:
             self.seconds = min(max(_FACTOR * longest, SHORTEST), LONGEST)
+
+    def expired(self) -> None:
+        """The timeout passed: the silence was longer than any before it."""
+        self.heard_after(self.seconds)

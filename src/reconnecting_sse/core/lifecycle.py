@@ -231,12 +231,14 @@ class Closed(Fact):
     """The subscription is over.
 
     Attributes:
+        status: That of the answer, where one ended it.
         unfinished_bytes: As those of ``Dropped``.
     """
 
     name: ClassVar[str] = "stream.closed"
     reason: str
     error: str | None = None
+    status: int | None = None
     unfinished_bytes: int = 0
 
 

@@ -142,9 +142,7 @@ def subscription(
     calls: dict[State, Call] = {
         State.CONNECTING: partial(_attempt, session, effects, now),
         State.WAITING: partial(_pause, session, effects, now),
-        State.OPEN: partial(_listen, session, effects, now)
-        if is_adaptive
-        else effects.read,
+        State.OPEN: partial(_listen, session, effects) if is_adaptive else effects.read,
     }
     is_plain = custody is None and not session.is_mixed
     while session.state is not State.CLOSED:
@@ -164,6 +162,7 @@ def subscription(
             effects.drop()
         if session.notices.untold:
             tell(session, effects)
+            session.listening(now())
     tell(session, effects)
     error, session.error = session.error, None  # its traceback would hold the source
     if error is not None:
@@ -180,9 +179,10 @@ def _attempt(session: StreamSession, effects: Effects, now: Clock) -> Any:
     return None if session.state is State.CLOSED else effects.open(attempt)
 
 
-def _listen(session: StreamSession, effects: Effects, now: Clock) -> Any:
+def _listen(session: StreamSession, effects: Effects) -> Any:
     """Read, for as long a silence as was learnt to be healthy."""
-    effects.allow_silence(session.listening(now()))
+    assert session.idle_timeout is not None
+    effects.allow_silence(session.idle_timeout)
     return effects.read()
 
 

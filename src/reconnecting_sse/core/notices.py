@@ -130,12 +130,19 @@ class Notices:
     def unplaced(self, name: str, position: str) -> None:
         self._add(Unplaced(url=self._url, durable_name=name, position=position))
 
-    def closed(self, reason: str, error: str | None, unfinished_bytes: int) -> None:
+    def closed(
+        self,
+        reason: str,
+        error: str | None,
+        status: int | None,
+        unfinished_bytes: int,
+    ) -> None:
         self._add(
             Closed(
                 url=self._url,
                 reason=reason,
                 error=error,
+                status=status,
                 unfinished_bytes=unfinished_bytes,
             )
         )

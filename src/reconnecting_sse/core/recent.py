@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from httpxr.sse import ServerSentEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class IdentifiedEvent(ServerSentEvent):
@@ -36,47 +35,41 @@ class RecentIds:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._handed: deque[str] = deque()
-        self._known: dict[str, int] = {}  # how often each is among them
-        self._passed: deque[str] = deque(maxlen=count)
+        self._handed: dict[str, None] = {}
+        self._passed: dict[str, None] = {}
 
     def restore(self, ids: Iterable[str]) -> None:
         """Those of the last life come before all others."""
-        others = list(self._handed)
-        self._handed.clear()
-        self._known.clear()
-        for each in [*ids, *others]:
-            self._hand(each)
-        self._passed.extend(ids)
+        self._passed = self._last([*ids, *self._passed])
+        self._handed = self._last([*ids, *self._handed])
 
     def is_duplicate(self, event: ServerSentEvent) -> bool:
         """Whether its own ID was handed over of late; from now on it was."""
-        known = own_id(event) if self._count else None
-        if known is None:
-            return False
-        if known in self._known:
-            return True
-        self._hand(known)
-        return False
-
-    def _hand(self, each: str) -> None:
-        self._handed.append(each)
-        self._known[each] = self._known.get(each, 0) + 1
-        if len(self._handed) > self._count:
-            oldest = self._handed.popleft()
-            self._known[oldest] -= 1
-            if not self._known[oldest]:
-                del self._known[oldest]
+        known = own_id(event)
+        is_known = known in self._handed
+        self._add(self._handed, known)
+        return is_known
 
     def passed(self, event: ServerSentEvent | None) -> None:
         """The position has passed it."""
-        known = own_id(event) if self._count else None
-        if known is not None:
-            self._passed.append(known)
+        self._add(self._passed, own_id(event))
 
     def after(self, events: Iterable[ServerSentEvent | None]) -> tuple[str, ...] | None:
         """What is to be kept once the position has passed these; None for nothing."""
         if not self._count:
             return None
-        ids = [known for e in events if (known := own_id(e)) is not None]
-        return (*self._passed, *ids)[-self._count :]
+        ids = (known for e in events if (known := own_id(e)) is not None)
+        return tuple(self._last([*self._passed, *ids]))
+
+    def _add(self, ids: dict[str, None], known: str | None) -> None:
+        """It is the last of them; the first one goes, if they are too many."""
+        if known is not None and self._count:
+            ids.pop(known, None)
+            ids[known] = None
+            if len(ids) > self._count:
+                del ids[next(iter(ids))]
+
+    def _last(self, ids: Sequence[str]) -> dict[str, None]:
+        """The last ones, each once."""
+        last = list(dict.fromkeys(reversed(ids)))[: self._count]
+        return dict.fromkeys(reversed(last))

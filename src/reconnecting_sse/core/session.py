@@ -40,6 +40,7 @@ from reconnecting_sse.core.lifecycle import Attempt
 from reconnecting_sse.core.notices import Notices
 from reconnecting_sse.core.reconnection import End, Failure, Reconnection, Wait
 from reconnecting_sse.core.sent import Sent
+from reconnecting_sse.core.silences import BURST, Silences
 from reconnecting_sse.core.stats import Counters
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.dialect import Dialect
     from reconnecting_sse.core.idle import AdaptiveIdleTimeout
     from reconnecting_sse.core.policy import ReconnectPolicy
-    from reconnecting_sse.core.silences import Silences
 
 NO_CONTENT = 204
 
@@ -77,7 +77,7 @@ class StreamSession:
         durable_name: The name that positions are kept by; None without a store.
         undelivered: Events that were received, and are handed out piece by piece.
         counters: What happened so far, as numbers.
-        silences: What of them is remembered, where somebody asks.
+        silences: Those of the stream that ended with a byte.
         notices: What happened and is to be told.
     """
 
@@ -121,7 +121,8 @@ class StreamSession:
         self._gaps = Gaps(self.notices, dialect.gap_headers, carriage)
         self._gaps.is_watching = watches_gaps
         self._adaptive = idle
-        self.silences: Silences | None = None
+        self.silences: Silences = Silences()
+        self._listening_since: float | None = None
         self._sent = Sent(method.upper())
         self._reconnection = Reconnection(
             policy,
@@ -149,12 +150,6 @@ class StreamSession:
     def idle_timeout(self) -> float | None:
         """The idle timeout that was learnt, or None where it is fixed."""
         return None if self._adaptive is None else self._adaptive.seconds
-
-    def listening(self, now: float) -> float:
-        """A read begins; the silence that is healthy, as far as it was learnt."""
-        assert self._adaptive is not None
-        self._adaptive.listening(now)
-        return self._adaptive.seconds
 
     # ------------------------------------------------------------------ the store
 
@@ -216,7 +211,7 @@ class StreamSession:
         if answer.is_event_stream:
             self._open(answer, now)
         elif answer.status == NO_CONTENT:
-            self._finish("no content")
+            self._finish("no content", status=NO_CONTENT)
         else:
             self._lost(
                 End(
@@ -240,8 +235,6 @@ class StreamSession:
 
     def _open(self, answer: Answer, now: float) -> None:
         self.state = State.OPEN
-        if self.silences is not None:
-            self.silences.listening(now)
         self.counters.connections += 1
         self.counters.last_byte_at = now
         self._decoder = self._new_decoder()
@@ -273,6 +266,20 @@ class StreamSession:
 
     # ------------------------------------------------------------------ the stream
 
+    def listening(self, now: float) -> None:
+        """A read begins; the time since the last one was the reader's own."""
+        self._listening_since = now
+
+    def silence(self, now: float) -> float | None:
+        """How long a read has waited for bytes; None while nothing is read."""
+        since = self._listening_since if self.state is State.OPEN else None
+        return None if since is None else max(now - since, 0.0)
+
+    def _was_silent(self, seconds: float) -> None:
+        self.silences.add(seconds)
+        if self._adaptive is not None:
+            self._adaptive.heard_after(seconds)
+
     def receive(self, chunk: bytes, now: float) -> list[Any]:
         """The events that ``chunk`` completes, to be handed over in this order.
 
@@ -282,10 +289,9 @@ class StreamSession:
         decoder, counters = self._decoder, self.counters
         counters.bytes += len(chunk)
         counters.last_byte_at = now
-        if self._adaptive is not None:
-            self._adaptive.arrived(now)
-        if self.silences is not None:
-            self.silences.arrived(now)
+        since, self._listening_since = self._listening_since, None
+        if since is not None and now - since >= BURST:
+            self._was_silent(now - since)
         try:
             items: list[Any] = decoder.feed(chunk)
         except EventTooLarge as error:
@@ -302,7 +308,10 @@ class StreamSession:
         return items
 
     def handed_over(self, now: float) -> None:
-        """All events of the last chunk were handed over: ID-only blocks count now."""
+        """All events of the last chunk were handed over: ID-only blocks count now.
+
+        And the next read begins.
+        """
         if self.state is not State.OPEN:  # its chunk was never decoded to the end
             return
         self.last_event_id = self._decoder.last_event_id
@@ -310,6 +319,7 @@ class StreamSession:
         self._reconnection.received(events, self.position)
         if self._decoder.has_overflowed:
             self.ended(now)  # with the event that was too large, not cleanly
+        self._listening_since = now
 
     def ended(self, now: float) -> None:
         """The body came to its proper end."""
@@ -398,15 +408,19 @@ class StreamSession:
 
     def _fail(self, error: BaseException) -> None:
         self.error = error
-        # A stranger's error may say anything: its name is enough.
-        message = str(error) if isinstance(error, StreamError) else None
-        self._finish(type(error).__name__, message)
+        name = type(error).__name__
+        if isinstance(error, StreamError):
+            self._finish(name, str(error), error.status)
+        else:  # a stranger's may say anything: its name is enough
+            self._finish(name)
 
-    def _finish(self, reason: str, error: str | None = None) -> None:
+    def _finish(
+        self, reason: str, error: str | None = None, status: int | None = None
+    ) -> None:
         unfinished_bytes = self._unfinished_bytes
         self.state = State.CLOSED
         self.undelivered.clear()
-        self.notices.closed(reason, error, unfinished_bytes)
+        self.notices.closed(reason, error, status, unfinished_bytes)
 
     @property
     def _unfinished_bytes(self) -> int:

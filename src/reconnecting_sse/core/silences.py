@@ -4,55 +4,38 @@ from __future__ import annotations
 
 from collections import deque
 
-_BURST = 0.5  # seconds: a shorter silence is within a burst, not between heartbeats
-_ENOUGH = 3
-_REMEMBERED = 16
+BURST = 0.5
+"""Seconds: a shorter silence is within a burst, not between heartbeats."""
 
 NORMAL_FACTOR = 3.0
 SHORTEST_NORMAL = 10.0
 LONGEST_NORMAL = 300.0
 """Seconds: from here on nothing is known to be normal."""
 
+_ENOUGH = 3
+_REMEMBERED = 16
+
 
 class Silences:
-    """The last silences that ended, as they were heard by somebody who listened."""
+    """The last silences, in seconds; none is shorter than a ``BURST``.
+
+    Attributes:
+        longest: The longest of them; None while there are too few.
+        normal: Three times that, or ten seconds; None where nothing is known.
+    """
+
+    __slots__ = ("_lengths", "longest", "normal")
 
     def __init__(self) -> None:
-        self._silences: deque[float] = deque(maxlen=_REMEMBERED)
-        self._last: float | None = None
-
-    def listening(self, now: float) -> None:
-        """A read begins; the time since the last one was the reader's own."""
-        self._last = now
-
-    def arrived(self, now: float) -> bool:
-        """Bytes came; whether a silence ended."""
-        last, self._last = self._last, now
-        if last is None or now - last < _BURST:
-            return False
-        self._silences.append(now - last)
-        return True
+        self._lengths: deque[float] = deque(maxlen=_REMEMBERED)
+        # Found once for each, and not when they are asked for: from another thread.
+        self.longest: float | None = None
+        self.normal: float | None = None
 
     def add(self, seconds: float) -> None:
-        """One that did not end, and was so long at least."""
-        self._silences.append(seconds)
-
-    def lasted(self, now: float) -> float:
-        """How long the present one has."""
-        return 0.0 if self._last is None else now - self._last
-
-    @property
-    def longest(self) -> float | None:
-        """The longest of them; None while there are too few."""
-        if len(self._silences) < _ENOUGH:
-            return None
-        return max(self._silences)
-
-    @property
-    def normal(self) -> float | None:
-        """Three times the longest, or ten seconds; None where nothing is known."""
-        longest = self.longest
-        if longest is None:
-            return None
-        normal = max(NORMAL_FACTOR * longest, SHORTEST_NORMAL)
-        return normal if normal <= LONGEST_NORMAL else None
+        """One is over."""
+        self._lengths.append(seconds)
+        if len(self._lengths) >= _ENOUGH:
+            self.longest = max(self._lengths)
+            normal = max(NORMAL_FACTOR * self.longest, SHORTEST_NORMAL)
+            self.normal = normal if normal <= LONGEST_NORMAL else None

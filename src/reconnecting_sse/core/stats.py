@@ -21,6 +21,9 @@ class StreamStats:
         last_byte_age: Seconds since bytes, of heartbeats too, were last taken from a
             stream, or since one was opened; None before the first. It grows in the
             loop's body as well, where nothing is taken, and until the next stream.
+        normal_silence: Seconds that the stream is silent at most while all is well:
+            three times the longest of its last sixteen silences, at least 10. None
+            while fewer than three are known, and where it would be above 300.
     """
 
     connections: int
@@ -28,6 +31,7 @@ class StreamStats:
     events: int
     bytes: int
     last_byte_age: float | None
+    normal_silence: float | None
 
 
 @dataclass(slots=True)

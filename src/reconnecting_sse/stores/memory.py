@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconnecting_sse.core.claims import Beside, Claim, Held, Place, Recalled
 from reconnecting_sse.core.errors import ClaimLost, StoreRefused
+from reconnecting_sse.stores import texts
 from reconnecting_sse.stores.takeovers import with_takeover
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class MemoryStore:
 
     def claim(self, name: str, lease: float | None, owner: str) -> Claim | Held:
         """Take the name over, unless another's lease runs."""
+        texts.check(name)
         with self._lock:
             now, row = self._clock(), self._rows.setdefault(name, _Row())
             left = 0.0 if row.lease_until is None else row.lease_until - now
@@ -114,6 +116,7 @@ class MemoryStore:
 
     def commit(self, marks: Sequence[tuple[Claim, Mark]]) -> list[Claim]:
         """Record positions; the claims that are lost."""
+        texts.check_marks(mark for _, mark in marks)
         with self._lock:
             lost = [claim for claim, _ in marks if not self._holds(claim)]
             for claim, mark in marks:
@@ -177,14 +180,16 @@ class MemoryStore:
 
     def replay(self, name: str, keys: Sequence[str]) -> int:
         """Have some handed over once more."""
+        texts.check(name, *keys)
         with self._lock:
             letters = self._rows.get(name, _Row()).letters
-            found = [key for key in keys if key in letters]
+            found = set(keys) & set(letters)
             letters.update({k: replace(letters[k], is_replayed=True) for k in found})
             return len(found)
 
     def drop(self, name: str, keys: Sequence[str]) -> int:
         """Delete some."""
+        texts.check(name, *keys)
         with self._lock:
             letters = self._rows.get(name, _Row()).letters
             return sum(letters.pop(key, None) is not None for key in keys)
@@ -193,6 +198,7 @@ class MemoryStore:
 
     def beat(self, fleet: str, member: str, lease: float | None) -> list[str]:
         """Be a member for a while; all that are."""
+        texts.check(fleet, member)
         with self._lock:
             now, members = self._clock(), self._fleets.setdefault(fleet, {})
             members[member] = now + (lease or 0.0)
@@ -210,6 +216,7 @@ class MemoryStore:
 
     def put(self, name: str, position: str | None) -> None:
         """Set or forget a position; whoever held a claim has lost it."""
+        texts.check(name, position)
         with self._lock:
             row = self._rows.setdefault(name, _Row())
             row.token, row.nonce, row.seq = row.token + 1, secrets.token_hex(8), 0

@@ -1,11 +1,16 @@
-"""A store by its URL; and those that need an extra, when one is asked for."""
+"""A store by its URL; and those that need an extra, when one is asked for.
+
+No error shows more of a URL than its scheme, and none is caused by one that does: of a
+URL that cannot be read nobody knows where its password is.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from reconnecting_sse.core.errors import StoreRefused, redacted
+from reconnecting_sse.core.errors import StoreRefused
 from reconnecting_sse.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.stores.store import Store
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+._-]*")
 _REDIS = ("redis", "rediss", "unix")
 _KNOWN = (
     "sqlite:///file.db, postgresql+psycopg://…, mariadb+pymysql://…, redis://…,"
@@ -28,59 +34,84 @@ def open_store(url: str) -> Store:
     ``postgresql+psycopg://…``, a ``SqlStore``.
 
     Raises:
-        ValueError: It is no URL of a store.
+        ValueError: It is no URL of a store, or its driver has to be awaited.
         StoreRefused: A driver, or an extra of this package, is not installed.
     """
-    scheme = urlsplit(url).scheme
+    given, _, rest = url.partition(":")
+    scheme = given.lower()
     if scheme == "sqlite":
-        return SqliteStore(_path_of(url))
-    if scheme in _REDIS:
-        return _redis_store(url)
-    if scheme:
-        return _sql_store(url)
-    raise ValueError(f"{redacted(url)!r} is no URL of a store: give {_KNOWN}")
+        return SqliteStore(_path_of(rest))
+    if not (rest.startswith("//") and _SCHEME.fullmatch(scheme)):
+        raise ValueError(f"this is no URL of a store: give {_KNOWN}")
+    store_of = _redis_store if scheme in _REDIS else _sql_store
+    return store_of(f"{scheme}:{rest}", scheme)
 
 
-def _path_of(url: str) -> str:
-    host_and_path = url.removeprefix("sqlite:").removeprefix("//")
+def _path_of(rest: str) -> str:
+    host_and_path = rest.removeprefix("//")
     path = unquote(host_and_path.removeprefix("/"))
     if not (host_and_path.startswith("/") and path):
         raise ValueError(
-            f"{url!r} names no file: write sqlite:///file.db, with three slashes, or"
+            "the URL names no file: write sqlite:///file.db, with three slashes, or"
             " four before an absolute path"
         )
     return path
 
 
-def _redis_store(url: str) -> Store:
+def _redis_store(url: str, scheme: str) -> Store:
     kind = _redis()
     import redis  # noqa: PLC0415  (an extra's)
 
     try:
-        return kind(redis.Redis.from_url(url))  # type: ignore[no-any-return]
-    except ValueError as error:
-        raise ValueError(f"{redacted(url)!r}: {error}") from error
+        client = redis.Redis.from_url(url)
+    except ValueError:
+        raise _unreadable(scheme) from None
+    return kind(client)  # type: ignore[no-any-return]
 
 
-def _sql_store(url: str) -> Store:
+def _sql_store(url: str, scheme: str) -> Store:
     kind = _sql()
     import sqlalchemy  # noqa: PLC0415  (an extra's)
 
     try:
-        engine = sqlalchemy.create_engine(url)
-    except sqlalchemy.exc.NoSuchModuleError as error:
+        parsed = sqlalchemy.make_url(url)
+        dialect = parsed.get_dialect()
+    except sqlalchemy.exc.NoSuchModuleError:
         raise ValueError(
-            f"{redacted(url)!r} is of a kind that nobody knows: give {_KNOWN}"
-        ) from error
-    except sqlalchemy.exc.ArgumentError as error:
-        raise ValueError(f"{redacted(url)!r} is no URL of a database") from error
+            f"{scheme}://… is of a kind that nobody knows: give {_KNOWN}"
+        ) from None
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise _unreadable(scheme) from None
+    if dialect.is_async:
+        raise ValueError(
+            f"the driver of {scheme}://… has to be awaited, and this is a store for"
+            " either face: name one that blocks, as in postgresql+psycopg://… or"
+            " mariadb+pymysql://…, or give SqlStore(create_async_engine(url))"
+        )
+    return kind(_engine(parsed, scheme))  # type: ignore[no-any-return]
+
+
+def _engine(url: Any, scheme: str) -> Any:
+    import sqlalchemy  # noqa: PLC0415  (an extra's)
+
+    try:
+        return sqlalchemy.create_engine(url)
     except ImportError as error:
         raise StoreRefused(
-            f"the driver for {redacted(url)} is not installed (there is no module"
+            f"the driver of {scheme}://… is not installed (there is no module"
             f" {error.name!r}): install it, or name another, as in"
             " postgresql+psycopg://… or mariadb+pymysql://…"
         ) from error
-    return kind(engine)  # type: ignore[no-any-return]
+    except (sqlalchemy.exc.ArgumentError, TypeError, ValueError):
+        raise _unreadable(scheme) from None
+
+
+def _unreadable(scheme: str) -> ValueError:
+    return ValueError(
+        f"this {scheme}://… (the rest is not shown, for there may be a password in it)"
+        " cannot be read: is its port a number, each of / ? # [ ] @ : in a password"
+        " percent-encoded, and each option of the right kind?"
+    )
 
 
 def _redis() -> Any:

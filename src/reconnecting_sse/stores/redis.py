@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,27 +12,18 @@ import redis.asyncio.cluster
 import redis.cluster
 from redis import exceptions
 
-from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import StoreRefused
-from reconnecting_sse.stores import redis_scripts as scripts
-from reconnecting_sse.stores.redis_beside import (
-    dumped,
-    letters_of,
-    recalled,
-    text_of,
-)
+from reconnecting_sse.stores import redis_calls as calls
+from reconnecting_sse.stores import redis_letters as letters
 from reconnecting_sse.stores.redis_faces import arun, run
-from reconnecting_sse.stores.redis_transaction import RedisTransaction, lost
-from reconnecting_sse.stores.takeovers import WINDOW
+from reconnecting_sse.stores.redis_scripts import COMMON
+from reconnecting_sse.stores.redis_transaction import RedisTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reconnecting_sse.core.claims import Mark
+    from reconnecting_sse.core.claims import Claim, Mark
     from reconnecting_sse.stores.redis_faces import Steps
-
-VERSION = 1
-"""The schema's; a newer one is refused."""
 
 _CLUSTERS = (redis.cluster.RedisCluster, redis.asyncio.cluster.RedisCluster)
 
@@ -69,80 +59,35 @@ class RedisStore:
 
     def claim(self, name: str, lease: float | None, owner: str) -> Any:
         """Take the name over, unless another's lease runs."""
-        return self._made(partial(self._claim, name, lease, owner))
-
-    def _claim(self, name: str, lease: float | None, owner: str) -> Steps:
-        nonce, limit = secrets.token_hex(8), "" if lease is None else str(lease)
-        answer = yield self._script(
-            scripts.CLAIM, name, nonce, limit, owner, str(WINDOW), str(VERSION)
-        )
-        kind, *values = answer
-        if text_of(kind) == "newer":
-            raise StoreRefused(
-                "the keys were made by a newer version of this package (their schema is"
-                f" {text_of(values[0])}, and this one knows {VERSION}): update it"
-            )
-        if text_of(kind) == "held":
-            return Held(float(text_of(values[0])), text_of(values[1]))
-        token, position, takeovers, starts, hand, begun = values
-        return Claim(
-            name,
-            int(token),
-            nonce,
-            None if position is None else text_of(position),
-            int(takeovers),
-            int(text_of(starts or b"0")),
-            None if hand is None else text_of(hand),
-            int(text_of(begun or b"0")),
-        )
+        return self._made(calls.claim, name, lease, owner)
 
     def renew(self, claims: Sequence[Claim], lease: float) -> Any:
         """Let the leases run on, in one script; the claims that are lost."""
-        return self._made(partial(self._renew, claims, lease))
-
-    def _renew(self, claims: Sequence[Claim], lease: float) -> Steps:
-        values = [v for c in claims for v in (c.name, c.token, c.nonce)]
-        lost = yield self._script(scripts.RENEW, str(lease), *values)
-        return [claims[int(n) - 1] for n in lost]
+        return self._made(calls.renew, claims, lease)
 
     def commit(self, marks: Sequence[tuple[Claim, Mark]]) -> Any:
-        """Record positions, in one script; the claims that are lost."""
-        return self._made(partial(self._commit, marks))
-
-    def _commit(self, marks: Sequence[tuple[Claim, Mark]]) -> Steps:
-        values = [
-            value
-            for claim, mark in marks
-            for value in (claim.name, claim.token, claim.nonce, *_values_of(mark))
-        ]
-        lost = yield self._script(scripts.COMMIT, *values)
-        return [marks[int(n) - 1][0] for n in lost]
+        """Record marks, in one script; the claims that are lost."""
+        return self._made(calls.commit, marks, self._key)
 
     def release(self, claim: Claim) -> Any:
         """Leave the name to the next."""
-        return self._made(partial(self._release, claim))
-
-    def _release(self, claim: Claim) -> Steps:
-        yield self._script(scripts.RELEASE, claim.name, claim.token, claim.nonce)
+        return self._made(calls.release, claim)
 
     def recover(self, claim: Claim) -> Any:
         """Bump the token; the new claim, and the ``seq``."""
-        return self._made(partial(self._recover, claim))
+        return self._made(calls.recover, claim)
 
-    def _recover(self, claim: Claim) -> Steps:
-        answer = yield self._script(scripts.RECOVER, claim.name, claim.nonce)
-        if not answer:
-            raise lost(claim)
-        token, seq, *position = answer
-        found = text_of(position[0]) if position and position[0] is not None else None
-        return Claim(claim.name, int(token), claim.nonce, found), int(text_of(seq))
+    def recall(self, claim: Claim) -> Any:
+        """What the last life has left."""
+        return self._made(letters.recall, claim)
 
     # ------------------------------------------------------------------ transactions
 
     def begin(self, claim: Claim) -> Any:
         """Begin one: its ``connection`` is a MULTI pipeline, to be filled."""
         self._own()
-        return self._go(RedisTransaction(claim, self._client, self._prefix).begin())
+        key = partial(self._key, claim.name)
+        return self._go(RedisTransaction(claim, self._client, key).begin())
 
     def end(self, transaction: RedisTransaction, mark: Mark) -> Any:
         """Record the position as the last command, and execute.
@@ -159,83 +104,55 @@ class RedisStore:
         """Discard what was queued."""
         return self._go(_quietly(transaction.abort()))
 
-    # ------------------------------------------------------------------ beside
-
-    def recall(self, claim: Claim) -> Any:
-        """What the last life has left."""
-        return self._made(partial(self._asked, recalled, scripts.RECALL, claim.name))
+    # ------------------------------------------------------------------ dead letters
 
     def replays(self, claims: Sequence[Claim]) -> Any:
         """Those that are to be handed over once more."""
-        names = [claim.name for claim in claims]
-        return self._made(partial(self._asked, letters_of, scripts.REPLAYS, *names))
+        return self._made(letters.replays, claims)
 
     def letters(self, name: str | None = None) -> Any:
         """All, or those of a name, oldest first."""
-        wanted = partial(self._asked, letters_of, scripts.LETTERS, name or "")
-        return self._made(wanted)
+        return self._made(letters.letters, name)
 
     def replay(self, name: str, keys: Sequence[str]) -> Any:
         """Have some handed over once more."""
-        return self._made(partial(self._asked, int, scripts.REPLAY, name, *keys))
+        return self._made(letters.replay, name, keys)
 
     def drop(self, name: str, keys: Sequence[str]) -> Any:
         """Delete some."""
-        return self._made(partial(self._asked, int, scripts.DROP, name, *keys))
+        return self._made(letters.drop, name, keys)
+
+    # ------------------------------------------------------------------ fleets
 
     def beat(self, fleet: str, member: str, lease: float | None) -> Any:
         """Be a member for a while; all that are."""
-        limit = "" if lease is None else str(lease)
-        beat = partial(self._asked, _sorted, scripts.BEAT, fleet, member, limit)
-        return self._made(beat)
-
-    def _asked(self, read: Callable[[Any], Any], script: str, *values: Any) -> Steps:
-        answer = yield self._script(script, *values)
-        return read(answer)
+        return self._made(calls.beat, fleet, member, lease)
 
     # ------------------------------------------------------------------ for people
 
     def places(self) -> Any:
         """All names."""
-        return self._made(self._places)
-
-    def _places(self) -> Steps:
-        rows = yield self._script(scripts.PLACES)
-        found = []
-        for row in rows:
-            name, position, age, owner, lease, token = map(_text_or_none, row)
-            found.append(
-                Place(
-                    name or "",
-                    position,
-                    float(age) if age else None,
-                    owner or "",
-                    float(lease) if lease else None,
-                    int(token or 0),
-                )
-            )
-        return sorted(found, key=lambda place: place.name)
+        return self._made(calls.places)
 
     def put(self, name: str, position: str | None) -> Any:
         """Set or forget a position; whoever held a claim has lost it."""
-        return self._made(partial(self._put, name, position))
-
-    def _put(self, name: str, position: str | None) -> Steps:
-        has = "0" if position is None else "1"
-        yield self._script(scripts.PUT, name, secrets.token_hex(8), has, position or "")
+        return self._made(calls.put, name, position)
 
     def close(self) -> Any:
         """The client is the caller's."""
-        return self._made(_nothing)
+        return self._go(_nothing())
 
     # ------------------------------------------------------------------ running
 
-    def _script(self, script: str, *values: Any) -> Any:
-        return self._client.eval(scripts.COMMON + script, 0, self._prefix, *values)
+    def _key(self, name: str, kind: str) -> str:
+        return f"{self._prefix}{name}:{kind}"
 
-    def _made(self, steps: Callable[[], Steps]) -> Any:
+    def _script(self, script: str, *values: Any) -> Any:
+        return self._client.eval(COMMON + script, 0, self._prefix, *values)
+
+    def _made(self, steps: Callable[..., Steps], *values: Any) -> Any:
         self._own()
-        return self._go(steps())
+        return self._go(steps(self._script, *values))
 
     def _go(self, steps: Steps) -> Any:
         return arun(steps) if self.is_async else run(steps)
@@ -247,10 +164,6 @@ class RedisStore:
             self._process = os.getpid()
 
 
-def _sorted(names: Sequence[bytes | str]) -> list[str]:
-    return sorted(map(text_of, names))
-
-
 def _nothing() -> Steps:
     yield from ()
 
@@ -259,15 +172,3 @@ def _quietly(steps: Steps) -> Steps:
     """The steps; what they raise is of no more interest."""
     with suppress(exceptions.RedisError):
         yield from steps
-
-
-def _values_of(mark: Mark) -> tuple[Any, str, str]:
-    """Seq and position, both empty where nothing moves, and what is beside."""
-    beside = dumped(mark.beside)
-    return (
-        ("", "", beside) if mark.position is None else (mark.seq, mark.position, beside)
-    )
-
-
-def _text_or_none(value: bytes | str | None) -> str | None:
-    return None if value is None else text_of(value)

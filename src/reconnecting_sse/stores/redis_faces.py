@@ -57,6 +57,16 @@ async def arun(steps: Steps) -> Any:
             advance = partial(steps.throw, error)
 
 
+def as_text(value: bytes | str) -> str:
+    """What a client gives that decodes, or does not."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def as_text_or_none(value: bytes | str | None) -> str | None:
+    """The same, of what may not be there."""
+    return None if value is None else as_text(value)
+
+
 def translated(error: exceptions.RedisError) -> StoreRefused | StoreUnavailable:
     """An error of redis-py, as a store's."""
     kind = StoreRefused if _is_hopeless(error) else StoreUnavailable

@@ -1,8 +1,9 @@
 """The Lua scripts of a ``RedisStore``: each is atomic. ARGV begins with the prefix.
 
-Of a name there are: ``claim`` (token and nonce: only claims write it, and transactions
-watch it), ``row`` (all else of the position), and ``lease``; and beside them ``ahead``,
-``recent``, ``letters`` and ``replays``.
+Of a name there are the keys ``claim`` (token and nonce: only claims write it, and
+transactions watch it), ``row`` (all else that is there once), ``lease``, ``ahead``,
+and by the keys of dead letters ``letters``, ``buried`` (when) and ``replayed``. Of a
+fleet there is ``members``.
 """
 
 from __future__ import annotations
@@ -13,37 +14,22 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local function key(name, kind) return prefix .. name .. ':' .. kind end
 local function text(number) return string.format('%.6f', number) end
-local function record(name, values)
-  local row, beside = key(name, 'row'), cjson.decode(values)
-  if beside.start then redis.call('HINCRBY', row, 'starts', 1) end
-  if beside.begun and beside.begun > 0 then
-    redis.call('HSET', row, 'hand', beside.hand, 'begun', beside.begun)
-  elseif beside.begun then
-    redis.call('HSET', row, 'begun', 0)
-    redis.call('HDEL', row, 'hand')
-  end
-  for _, each in ipairs(beside.ahead) do
-    redis.call('SADD', key(name, 'ahead'), each)
-  end
-  for _, each in ipairs(beside.passed) do
-    redis.call('SREM', key(name, 'ahead'), each)
-  end
-  for _, each in ipairs(beside.buried) do
-    redis.call('HSET', key(name, 'letters'), each[1], text(now) .. ' ' .. each[2])
-    redis.call('SREM', key(name, 'replays'), each[1])
-    redis.call('SADD', prefix .. 'names', name)
-  end
-  for _, each in ipairs(beside.settled) do
-    redis.call('HDEL', key(name, 'letters'), each)
-    redis.call('SREM', key(name, 'replays'), each)
-  end
-  if beside.recent then redis.call('SET', key(name, 'recent'), beside.recent) end
-end
 local function is_held(name, token, nonce)
   local held = redis.call('HMGET', key(name, 'claim'), 'token', 'nonce')
   return held[1] == token and held[2] == nonce
 end
+-- Commands, as JSON; null stands for the time.
+local function run(commands)
+  for _, command in ipairs(cjson.decode(commands)) do
+    for n, word in ipairs(command) do
+      if word == cjson.null then command[n] = text(now) end
+    end
+    redis.call(unpack(command))
+  end
+end
 """
+
+RUN = "run(ARGV[2])"
 
 CLAIM = """
 local name, nonce, lease, owner = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -63,7 +49,7 @@ end
 local recent, count = '', 0
 if is_taken then
   for at in string.gmatch(redis.call('HGET', row, 'takeovers') or '', '%S+') do
-    if now - tonumber(at) < window then
+    if math.abs(now - tonumber(at)) < window then
       recent, count = recent .. at .. ' ', count + 1
     end
   end
@@ -96,95 +82,17 @@ return lost
 
 COMMIT = """
 local lost = {}
-for n = 2, #ARGV, 6 do
-  local row, beside = key(ARGV[n], 'row'), ARGV[n + 5]
-  local seq = tonumber(ARGV[n + 3])
-  if not is_held(ARGV[n], ARGV[n + 1], ARGV[n + 2]) then
-    table.insert(lost, (n + 4) / 6)
-  elseif not seq then
-    if beside ~= '' then record(ARGV[n], beside) end
-  elseif seq > tonumber(redis.call('HGET', row, 'seq') or '0') then
-    redis.call('HSET', row, 'position', ARGV[n + 4], 'seq', ARGV[n + 3],
-      'starts', 1, 'begun', 0, 'committed_at', text(now))
-    redis.call('HDEL', row, 'hand')
-    if beside ~= '' then record(ARGV[n], beside) end
+for n = 2, #ARGV, 5 do
+  local name, seq = ARGV[n], ARGV[n + 3]
+  if not is_held(name, ARGV[n + 1], ARGV[n + 2]) then
+    table.insert(lost, (n + 3) / 5)
+  elseif seq == ''
+    or tonumber(seq) > tonumber(redis.call('HGET', key(name, 'row'), 'seq') or '0')
+  then
+    run(ARGV[n + 4])
   end
 end
 return lost
-"""
-
-STAMP = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-return redis.call('HSET', KEYS[1], 'committed_at', string.format('%.6f', now))
-"""
-
-BESIDE = """
-record(ARGV[2], ARGV[3])
-return 1
-"""
-
-RECALL = """
-return {redis.call('SMEMBERS', key(ARGV[2], 'ahead')),
-  redis.call('GET', key(ARGV[2], 'recent'))}
-"""
-
-LETTERS = """
-local found = {}
-for _, name in ipairs(redis.call('SMEMBERS', prefix .. 'names')) do
-  if ARGV[2] == '' or ARGV[2] == name then
-    local letters = redis.call('HGETALL', key(name, 'letters'))
-    for n = 1, #letters, 2 do
-      local at, values = string.match(letters[n + 1], '^(%S+) (.*)$')
-      table.insert(found, {text(now - tonumber(at)), values,
-        redis.call('SISMEMBER', key(name, 'replays'), letters[n])})
-    end
-  end
-end
-return found
-"""
-
-REPLAYS = """
-local found = {}
-for n = 2, #ARGV do
-  for _, each in ipairs(redis.call('SMEMBERS', key(ARGV[n], 'replays'))) do
-    local letter = redis.call('HGET', key(ARGV[n], 'letters'), each)
-    local at, values = string.match(letter, '^(%S+) (.*)$')
-    table.insert(found, {text(now - tonumber(at)), values, 1})
-  end
-end
-return found
-"""
-
-REPLAY = """
-local count = 0
-for n = 3, #ARGV do
-  if redis.call('HEXISTS', key(ARGV[2], 'letters'), ARGV[n]) == 1 then
-    redis.call('SADD', key(ARGV[2], 'replays'), ARGV[n])
-    count = count + 1
-  end
-end
-return count
-"""
-
-DROP = """
-local count = 0
-for n = 3, #ARGV do
-  count = count + redis.call('HDEL', key(ARGV[2], 'letters'), ARGV[n])
-  redis.call('SREM', key(ARGV[2], 'replays'), ARGV[n])
-end
-return count
-"""
-
-BEAT = """
-local members = prefix .. 'fleet:' .. ARGV[2]
-if ARGV[4] == '' then
-  redis.call('ZREM', members, ARGV[3])
-else
-  redis.call('ZADD', members, text(now + tonumber(ARGV[4])), ARGV[3])
-end
-redis.call('ZREMRANGEBYSCORE', members, '-inf', text(now))
-return redis.call('ZRANGE', members, 0, -1)
 """
 
 RELEASE = """
@@ -224,12 +132,78 @@ redis.call('HINCRBY', key(name, 'claim'), 'token', 1)
 redis.call('HSET', key(name, 'claim'), 'nonce', ARGV[3])
 redis.call('HSET', row, 'seq', 0, 'owner', '', 'committed_at', text(now),
   'starts', 0, 'begun', 0)
-redis.call('HDEL', row, 'hand')
-redis.call('DEL', key(name, 'lease'), key(name, 'ahead'), key(name, 'recent'))
+redis.call('HDEL', row, 'hand', 'recent')
+redis.call('DEL', key(name, 'lease'), key(name, 'ahead'))
 if ARGV[4] == '1' then
   redis.call('HSET', row, 'position', ARGV[5])
 else
   redis.call('HDEL', row, 'position')
 end
 return 1
+"""
+
+RECALL = """
+local kept = redis.call('HGET', key(ARGV[2], 'row'), 'recent')
+return {kept, redis.call('SMEMBERS', key(ARGV[2], 'ahead'))}
+"""
+
+LETTERS = """
+local found = {}
+local function tell(name, keys)
+  for _, each in ipairs(keys) do
+    table.insert(found, {
+      name, redis.call('HGET', key(name, 'letters'), each),
+      redis.call('SISMEMBER', key(name, 'replayed'), each),
+      text(now - tonumber(redis.call('HGET', key(name, 'buried'), each))),
+    })
+  end
+end
+"""
+
+ALL = """
+local names = {ARGV[2]}
+if #ARGV == 1 then names = redis.call('SMEMBERS', prefix .. 'names') end
+for _, name in ipairs(names) do
+  tell(name, redis.call('HKEYS', key(name, 'letters')))
+end
+return found
+"""
+
+REPLAYED = """
+for n = 2, #ARGV do
+  tell(ARGV[n], redis.call('SMEMBERS', key(ARGV[n], 'replayed')))
+end
+return found
+"""
+
+REPLAY = """
+local count = 0
+for n = 3, #ARGV do
+  if redis.call('HEXISTS', key(ARGV[2], 'letters'), ARGV[n]) == 1 then
+    redis.call('SADD', key(ARGV[2], 'replayed'), ARGV[n])
+    count = count + 1
+  end
+end
+return count
+"""
+
+DROP = """
+local count = 0
+for n = 3, #ARGV do
+  count = count + redis.call('HDEL', key(ARGV[2], 'letters'), ARGV[n])
+  redis.call('HDEL', key(ARGV[2], 'buried'), ARGV[n])
+  redis.call('SREM', key(ARGV[2], 'replayed'), ARGV[n])
+end
+return count
+"""
+
+BEAT = """
+local members = key(ARGV[2], 'members')
+if ARGV[4] == '' then
+  redis.call('ZREM', members, ARGV[3])
+else
+  redis.call('ZADD', members, text(now + tonumber(ARGV[4])), ARGV[3])
+end
+redis.call('ZREMRANGEBYSCORE', members, '-inf', text(now))
+return redis.call('ZRANGE', members, 0, -1)
 """

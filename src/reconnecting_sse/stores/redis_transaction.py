@@ -13,9 +13,12 @@ from reconnecting_sse.core.errors import (
     shortened,
 )
 from reconnecting_sse.stores import redis_scripts as scripts
-from reconnecting_sse.stores.redis_beside import dumped
+from reconnecting_sse.stores import texts
+from reconnecting_sse.stores.redis_marks import as_json, commands
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconnecting_sse.core.claims import Claim, Mark
     from reconnecting_sse.stores.redis_faces import Steps
 
@@ -29,13 +32,11 @@ class RedisTransaction:
         connection: A MULTI pipeline, for the caller's commands.
     """
 
-    def __init__(self, claim: Claim, client: Any, prefix: str) -> None:
+    def __init__(self, claim: Claim, client: Any, key: Callable[[str], str]) -> None:
         self._claim = claim
         self._client = client
-        self._prefix = prefix
-        self._claim_key = f"{prefix}{claim.name}:claim"
-        self._row_key = f"{prefix}{claim.name}:row"
-        self._seq = 0
+        self._key = key
+        self._claim_key = key("claim")
         self._was_ended = False
         self.connection: Any = client.pipeline(transaction=True)
 
@@ -46,7 +47,6 @@ class RedisTransaction:
             # What only claims write: whoever takes over makes the EXEC fail.
             yield pipeline.watch(self._claim_key)
             self._check((yield pipeline.hmget(self._claim_key, ["token", "nonce"])))
-            self._seq = int((yield pipeline.hget(self._row_key, "seq")) or 0)
         except BaseException:
             yield pipeline.reset()
             raise
@@ -65,12 +65,12 @@ class RedisTransaction:
         return self.connection
 
     def end(self, mark: Mark) -> Steps:
-        """Record the position, and execute."""
+        """Record the mark, and execute."""
         pipeline = self._take_back()
         try:
             if self._was_ended:
                 raise StoreRefused(f"nothing is done: {_NOT_YOURS}")
-            if mark.position is not None and mark.seq <= self._seq:
+            if mark.position is not None and mark.seq <= (yield from self._last_seq()):
                 raise lost(self._claim)
             self._record(mark)
             answers = yield pipeline.execute(raise_on_error=False)
@@ -80,16 +80,19 @@ class RedisTransaction:
             yield pipeline.reset()
         _look_through(answers)
 
+    def _last_seq(self) -> Steps:
+        # At once, and not when the rest is executed: what was queued may not be at all.
+        asked = self.connection.immediate_execute_command
+        return int((yield asked("HGET", self._key("row"), "seq")) or 0)
+
     def _record(self, mark: Mark) -> None:
-        queue = self.connection
-        if mark.position is not None:
-            row = {"position": mark.position, "seq": mark.seq, "starts": 1, "begun": 0}
-            queue.hset(self._row_key, mapping=row)
-            queue.hdel(self._row_key, "hand")
-            queue.eval(scripts.STAMP, 1, self._row_key)
-        if mark.beside is not None:
-            script, values = scripts.COMMON + scripts.BESIDE, dumped(mark.beside)
-            queue.eval(script, 0, self._prefix, self._claim.name, values)
+        texts.check_marks([mark])
+        for command in commands(mark, self._key):
+            if None in command:
+                script = scripts.COMMON + scripts.RUN
+                self.connection.eval(script, 0, "", as_json([command]))
+            else:  # not by a script: one that is out of memory would fail alone
+                self.connection.execute_command(*command)
 
     def _why(self, error: Exception) -> Steps:
         """What is raised for a broken watch: redis-py says so of a lost connection."""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from reconnecting_sse.stores import sql_beside as beside
 from reconnecting_sse.stores import sql_calls as calls
 from reconnecting_sse.stores import sql_dialects as dialects
+from reconnecting_sse.stores import sql_letters as letters
 from reconnecting_sse.stores.sql_errors import shown
 from reconnecting_sse.stores.sql_faces import Awaiting, Blocking
+from reconnecting_sse.stores.sql_fleets import beat
+from reconnecting_sse.stores.sql_marks import commit
 from reconnecting_sse.stores.sql_schema import make_schema
 from reconnecting_sse.stores.sql_transaction import SqlTransaction, restore
 
@@ -32,8 +34,8 @@ class SqlStore:
     database's clock. The engine stays the caller's: he disposes of it. How long a call
     may take is for the driver's timeouts to say (``connect_timeout`` and the like).
 
-    An open transaction has a connection of the engine's pool for itself, and renewals
-    need another one.
+    Each open transaction, of which a claim may have several, has a connection of the
+    engine's pool for itself, and renewals need another one.
 
     Args:
         engine: Of SQLAlchemy 2. READ COMMITTED suffices; AUTOCOMMIT is refused.
@@ -65,8 +67,8 @@ class SqlStore:
         return self._run(calls.renew, claims=claims, lease=lease)
 
     def commit(self, marks: Sequence[tuple[Claim, Mark]]) -> Any:
-        """Record positions, in one transaction; the claims that are lost."""
-        return self._run(calls.commit, marks=marks)
+        """Record marks, in one transaction; the claims that are lost."""
+        return self._run(commit, marks=marks)
 
     def release(self, claim: Claim) -> Any:
         """Leave the name to the next."""
@@ -76,45 +78,9 @@ class SqlStore:
         """Bump the token; the new claim, and the ``seq``."""
         return self._run(calls.recover, claim=claim)
 
-    # ------------------------------------------------------------------ beside
-
     def recall(self, claim: Claim) -> Any:
         """What the last life has left."""
-        return self._run(beside.recall, claim=claim)
-
-    def replays(self, claims: Sequence[Claim]) -> Any:
-        """Those that are to be handed over once more."""
-        return self._run(beside.replays, names=[claim.name for claim in claims])
-
-    def letters(self, name: str | None = None) -> Any:
-        """All, or those of a name, oldest first."""
-        return self._run(beside.letters, name=name)
-
-    def replay(self, name: str, keys: Sequence[str]) -> Any:
-        """Have some handed over once more."""
-        return self._run(beside.replay, name=name, keys=keys)
-
-    def drop(self, name: str, keys: Sequence[str]) -> Any:
-        """Delete some."""
-        return self._run(beside.drop, name=name, keys=keys)
-
-    def beat(self, fleet: str, member: str, lease: float | None) -> Any:
-        """Be a member for a while; all that are."""
-        return self._run(beside.beat, fleet=fleet, member=member, lease=lease)
-
-    # ------------------------------------------------------------------ for people
-
-    def places(self) -> Any:
-        """All names."""
-        return self._run(calls.places)
-
-    def put(self, name: str, position: str | None) -> Any:
-        """Set or forget a position; whoever held a claim has lost it."""
-        return self._run(calls.put, name=name, position=position)
-
-    def close(self) -> Any:
-        """The engine is the caller's."""
-        return self._face.nothing()
+        return self._read(letters.recall, claim=claim)
 
     # ------------------------------------------------------------------ transactions
 
@@ -137,11 +103,59 @@ class SqlStore:
         """Roll back."""
         return self._face.shut(transaction, transaction.abort)
 
+    # ------------------------------------------------------------------ dead letters
+
+    def replays(self, claims: Sequence[Claim]) -> Any:
+        """Those that are to be handed over once more."""
+        return self._read(letters.replays, claims=claims)
+
+    def letters(self, name: str | None = None) -> Any:
+        """All, or those of a name, oldest first; no transaction shuts this out."""
+        return self._read(letters.letters, name=name)
+
+    def replay(self, name: str, keys: Sequence[str]) -> Any:
+        """Have some handed over once more."""
+        return self._run(letters.replay, name=name, keys=keys)
+
+    def drop(self, name: str, keys: Sequence[str]) -> Any:
+        """Delete some."""
+        return self._run(letters.drop, name=name, keys=keys)
+
+    # ------------------------------------------------------------------ fleets
+
+    def beat(self, fleet: str, member: str, lease: float | None) -> Any:
+        """Be a member for a while; all that are."""
+        return self._run(beat, fleet=fleet, member=member, lease=lease)
+
+    # ------------------------------------------------------------------ for people
+
+    def places(self) -> Any:
+        """All names."""
+        return self._read(calls.places)
+
+    def put(self, name: str, position: str | None) -> Any:
+        """Set or forget a position; whoever held a claim has lost it."""
+        return self._run(calls.put, name=name, position=position)
+
+    def close(self) -> Any:
+        """The engine is the caller's."""
+        return self._face.nothing()
+
     # ------------------------------------------------------------------ running
 
     def _run(self, call: Callable[..., Any], **given: Any) -> Any:
         self._own()
         return self._face.run(partial(self._within, partial(call, **given)))
+
+    def _read(self, call: Callable[..., Any], **given: Any) -> Any:
+        self._own()
+        return self._face.run(partial(self._looking, partial(call, **given)))
+
+    def _looking(self, call: Callable[..., Any], db: Connection) -> Any:
+        """Make a call that locks nothing, and waits for no lock."""
+        self._make_schema(db)
+        with db.begin():
+            return call(db, self._dialect)
 
     def _within(self, call: Callable[..., Any], db: Connection) -> Any:
         """Make a call within a transaction that holds nothing up."""

@@ -6,11 +6,13 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exc, text
+from sqlalchemy import delete, exc, text
 
 from reconnecting_sse.core.claims import Claim, Held, Place
 from reconnecting_sse.core.errors import ClaimLost
-from reconnecting_sse.stores import sql_beside
+from reconnecting_sse.stores import texts
+from reconnecting_sse.stores.rows import MINE, key
+from reconnecting_sse.stores.sql_schema import ahead, recent
 from reconnecting_sse.stores.takeovers import with_takeover
 
 if TYPE_CHECKING:
@@ -18,10 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from reconnecting_sse.core.claims import Mark
     from reconnecting_sse.stores.sql_dialects import Dialect
 
-_MINE = "name = :name AND token = :token AND nonce = :nonce"
 _NEW_ROW = text(
     "INSERT INTO sse_positions (name, seq, token, nonce, owner, takeovers, starts,"
     " begun) VALUES (:name, 0, 0, '', '', '', 0, 0)"
@@ -31,18 +31,18 @@ _TAKE = text(
     " lease_until = :until, takeovers = :taken WHERE name = :name"
 )
 _RELEASE = text(
-    f"UPDATE sse_positions SET owner = '', lease_until = NULL, starts = 0 WHERE {_MINE}"
+    f"UPDATE sse_positions SET owner = '', lease_until = NULL, starts = 0 WHERE {MINE}"
 )
 # Whatever the token: an earlier try may have come through, and its answer not.
-_BUMP = text(
-    "UPDATE sse_positions SET token = token + 1 WHERE name = :name AND nonce = :nonce"
-)
+_OURS = "FROM sse_positions WHERE name = :name AND nonce = :nonce"
+_BUMP = text("UPDATE sse_positions SET token = :token WHERE name = :name")
 
 
 def claim(
     db: Connection, dialect: Dialect, *, name: str, lease: float | None, owner: str
 ) -> Claim | Held:
     """Take the name over, unless another's lease runs."""
+    texts.check(name)
     row = _locked_row(db, dialect, name)
     left = 0.0 if row.lease_until is None else row.lease_until - row.now
     if row.owner and left > 0:
@@ -60,7 +60,7 @@ def claim(
     )
     until = None if lease is None else row.now + lease
     values = {"owner": owner, "until": until, "taken": taken}
-    db.execute(_TAKE, {**_key(made), **values})
+    db.execute(_TAKE, {**key(made), **values})
     return made
 
 
@@ -90,61 +90,30 @@ def renew(
     )
     values: dict[str, Any] = {"lease": lease}
     for n, each in enumerate(claims):
-        values |= {f"{key}{n}": value for key, value in _key(each).items()}
+        values |= {f"{part}{n}": value for part, value in key(each).items()}
     renewal = text(
         f"UPDATE sse_positions SET lease_until = {dialect.now} + :lease WHERE {which}"
     )
     if db.execute(renewal, values).rowcount == len(claims):
         return []
-    return [each for each in claims if not _is_held(db, each)]
-
-
-def commit(
-    db: Connection, dialect: Dialect, *, marks: Sequence[tuple[Claim, Mark]]
-) -> list[Claim]:
-    """Record positions; the claims that are lost."""
-    return [
-        each
-        # In one order always, so that no two lock each other out.
-        for each, mark in sorted(marks, key=lambda pair: pair[0].name)
-        if not record(db, dialect, each, mark) and not _is_held(db, each)
-    ]
-
-
-def record(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
-    """Whether a mark was recorded: the claim stands, and the ``seq`` is new."""
-    if mark.position is None:
-        is_due = _is_held(db, claim, dialect.for_share)
-    else:
-        is_due = _move(db, dialect, claim, mark)
-    if is_due and mark.beside is not None:
-        sql_beside.record(db, dialect, claim.name, mark.beside)
-    return is_due
-
-
-def _move(db: Connection, dialect: Dialect, claim: Claim, mark: Mark) -> bool:
-    statement = text(
-        "UPDATE sse_positions SET position = :position, seq = :seq, starts = 1,"
-        f" hand = NULL, begun = 0, committed_at = {dialect.now}"
-        f" WHERE {_MINE} AND seq < :seq"
-    )
-    values = {**_key(claim), "position": mark.position, "seq": mark.seq}
-    return bool(db.execute(statement, values).rowcount)
+    return [each for each in claims if not is_held(db, each)]
 
 
 def release(db: Connection, _dialect: Dialect, *, claim: Claim) -> None:
     """Leave the name to the next."""
-    db.execute(_RELEASE, _key(claim))
+    db.execute(_RELEASE, key(claim))
 
 
 def recover(db: Connection, dialect: Dialect, *, claim: Claim) -> tuple[Claim, int]:
     """Bump the token; the new claim, and the ``seq``."""
     dialect.end_marked(db, claim.nonce)
-    if not db.execute(_BUMP, _key(claim)).rowcount:
+    query = text(f"SELECT token, position, seq {_OURS}{dialect.for_update}")
+    row = db.execute(query, key(claim)).first()
+    if row is None:
         raise lost(claim)
-    query = text("SELECT token, position, seq FROM sse_positions WHERE name = :name")
-    row = db.execute(query, {"name": claim.name}).one()
-    return Claim(claim.name, row.token, claim.nonce, row.position), row.seq
+    bumped = Claim(claim.name, row.token + 1, claim.nonce, row.position)
+    db.execute(_BUMP, key(bumped))
+    return bumped, row.seq
 
 
 def places(db: Connection, dialect: Dialect) -> list[Place]:
@@ -160,6 +129,7 @@ def places(db: Connection, dialect: Dialect) -> list[Place]:
 
 def put(db: Connection, dialect: Dialect, *, name: str, position: str | None) -> None:
     """Set or forget a position; whoever held a claim has lost it."""
+    texts.check(name, position)
     _locked_row(db, dialect, name)
     statement = text(
         "UPDATE sse_positions SET token = token + 1, nonce = :nonce, seq = 0,"
@@ -168,7 +138,8 @@ def put(db: Connection, dialect: Dialect, *, name: str, position: str | None) ->
     )
     nonce = secrets.token_hex(8)
     db.execute(statement, {"name": name, "nonce": nonce, "position": position})
-    sql_beside.forget(db, name)
+    for table in (ahead, recent):
+        db.execute(delete(table).where(table.c.name == name))
 
 
 def lost(claim: Claim) -> ClaimLost:
@@ -179,10 +150,7 @@ def lost(claim: Claim) -> ClaimLost:
     )
 
 
-def _is_held(db: Connection, claim: Claim, lock: str = "") -> bool:
-    query = text(f"SELECT 1 FROM sse_positions WHERE {_MINE}{lock}")
-    return db.execute(query, _key(claim)).first() is not None
-
-
-def _key(claim: Claim) -> dict[str, Any]:
-    return {"name": claim.name, "token": claim.token, "nonce": claim.nonce}
+def is_held(db: Connection, claim: Claim) -> bool:
+    """Whether the claim stands."""
+    query = text(f"SELECT 1 FROM sse_positions WHERE {MINE}")
+    return db.execute(query, key(claim)).first() is not None

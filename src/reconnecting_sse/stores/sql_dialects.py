@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc, text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from reconnecting_sse.core.errors import StoreRefused
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Insert, Table
 
 FENCE_SECONDS = 5
 """How long a fenced transaction may hold locks, and its process do nothing."""
@@ -34,9 +37,10 @@ class Dialect:
         now: Seconds, as an expression; where a statement waits for a lock, at its
             begin or later: an owner counts his lease from before that.
         for_update: What locks a row that is read.
-        for_share: What keeps it as it is, and shares that.
-        is_exclusive: Whether a transaction shuts out all others.
+        for_share: What keeps others from locking a row so that is read; any number may.
+        is_exclusive: Whether a transaction shuts out all others that write.
         ends: How statements begin that end a transaction, as a pattern.
+        insert: Makes an INSERT that may say what becomes of a row that is there.
     """
 
     now: str = "(julianday('now') - 2440587.5) * 86400.0"
@@ -44,6 +48,7 @@ class Dialect:
     for_share: str = ""
     is_exclusive: bool = True
     ends: str = r"COMMIT|ROLLBACK(?!.*\bTO\b)|BEGIN|END\b"
+    insert: Callable[[Table], Any] = sqlite.insert
 
     def check(self, db: Connection) -> None:
         """Raise, if what should be a transaction is none: AUTOCOMMIT."""
@@ -64,6 +69,16 @@ class Dialect:
 
     def restore(self, db: Connection, nonce: str) -> None:
         """Leave nothing of fence and mark to whoever has the connection next."""
+
+    def upsert(self, table: Table) -> Insert:
+        """Insert rows; those of the same key, and no others, are locked and replaced.
+
+        To delete what may be there, and then to insert, locks gaps in MariaDB.
+        """
+        made = self.insert(table)
+        values = {each.name: each for each in made.excluded if not each.primary_key}
+        key = list(table.primary_key.columns)
+        return made.on_conflict_do_update(index_elements=key, set_=values)  # type: ignore[no-any-return]
 
 
 class _PostgreSQL(Dialect):
@@ -108,39 +123,52 @@ class _MySQL(Dialect):
             raise StoreRefused("the engine commits each statement by itself")
 
     def fence(self, db: Connection) -> None:
-        _set(
-            db,
-            "SET @sse_wait = @@SESSION.innodb_lock_wait_timeout,"
-            f" SESSION innodb_lock_wait_timeout = {WAIT_SECONDS}",
-            ", @sse_idle = @@SESSION.idle_write_transaction_timeout,"
-            f" SESSION idle_write_transaction_timeout = {FENCE_SECONDS}",
+        settings = (
+            f"@sse_{name} = @@SESSION.{name}, SESSION {name} = {value}"
+            for name, value in _settings(db).items()
         )
+        db.execute(text(f"SET {', '.join(settings)}"), {})
 
     def mark(self, db: Connection, nonce: str) -> None:
-        # A lock by name is the session's, and tells which one that is.
-        db.execute(text("SELECT GET_LOCK(:mark, 0)"), {"mark": _mark(nonce)})
+        # A lock by name is one session's: of several of a claim, each has its own.
+        lock = text("SELECT GET_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()), 0)")
+        db.execute(lock, {"mark": _mark(nonce)})
 
     def end_marked(self, db: Connection, nonce: str) -> None:
-        session = text("SELECT IS_USED_LOCK(:mark)")
-        found = db.execute(session, {"mark": _mark(nonce)}).scalar()
-        if found is not None:
+        sessions = text(
+            "SELECT id FROM information_schema.processlist"
+            " WHERE IS_USED_LOCK(CONCAT(:mark, ' ', id)) = id AND id <> CONNECTION_ID()"
+        )
+        for session in db.scalars(sessions, {"mark": _mark(nonce)}).all():
             with suppress(exc.DBAPIError):  # it has ended by itself
-                db.execute(text(f"KILL {int(found)}"))
+                db.execute(text(f"KILL {int(session)}"))
 
     def restore(self, db: Connection, nonce: str) -> None:
-        _set(
-            db,
-            "SET @sse_free = RELEASE_LOCK(:mark), SESSION innodb_lock_wait_timeout"
-            " = COALESCE(@sse_wait, @@SESSION.innodb_lock_wait_timeout)",
-            ", SESSION idle_write_transaction_timeout"
-            " = COALESCE(@sse_idle, @@SESSION.idle_write_transaction_timeout)",
-            mark=_mark(nonce),
+        settings = (
+            f"SESSION {name} = COALESCE(@sse_{name}, @@SESSION.{name})"
+            for name in _settings(db)
         )
+        free = "@sse_free = RELEASE_LOCK(CONCAT(:mark, ' ', CONNECTION_ID()))"
+        statement = f"SET {', '.join([free, *settings])}"
+        db.execute(text(statement), {"mark": _mark(nonce)})
+
+    def upsert(self, table: Table) -> Insert:
+        made = mysql.insert(table)
+        values = {each.name: each for each in made.inserted if not each.primary_key}
+        return made.on_duplicate_key_update(values)
 
 
-def _set(db: Connection, everywhere: str, of_mariadb: str, **values: str) -> None:
-    is_mariadb = getattr(db.dialect, "is_mariadb", False)
-    db.execute(text(everywhere + of_mariadb * is_mariadb), values)
+def _settings(db: Connection) -> dict[str, int]:
+    """Those of a session that a fence changes."""
+    found = {"innodb_lock_wait_timeout": WAIT_SECONDS}
+    if getattr(db.dialect, "is_mariadb", False):
+        found["idle_write_transaction_timeout"] = FENCE_SECONDS
+        version = db.dialect.server_version_info or ()
+        if version >= (11, 4, 2) or (10, 11, 8) <= version < (11,):
+            # The default since 11.6: a renewal after what the caller has read first
+            # would be the end of his transaction.
+            found["innodb_snapshot_isolation"] = 0
+    return found
 
 
 def _mark(nonce: str) -> str:
@@ -162,9 +190,12 @@ _DIALECTS = {
     "postgresql": _PostgreSQL(
         "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
         " FOR UPDATE",
-        " FOR SHARE",
+        # Renewals and commits need not wait for it: those that always overlap would
+        # let none of them through.
+        " FOR KEY SHARE",
         is_exclusive=False,
         ends=r"COMMIT|ROLLBACK(?!.*\bTO\b)|ABORT|BEGIN|START\b|END\b|PREPARE\s+TRANS",
+        insert=postgresql.insert,
     ),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,

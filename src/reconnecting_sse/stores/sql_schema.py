@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    Index,
     Integer,
     MetaData,
     String,
@@ -20,15 +21,16 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import mysql
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from reconnecting_sse.core.errors import StoreRefused
+from reconnecting_sse.stores.letters import TEXTS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 VERSION = 1
-"""The schema's; a newer one is refused."""
+"""The schema's; a newer one is refused. A table more does not make it newer."""
 
 # MariaDB compares names without their case where it is not told otherwise.
 _name = String(255).with_variant(
@@ -37,7 +39,7 @@ _name = String(255).with_variant(
 _text = Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
 _metadata = MetaData()
 _schema = Table("sse_schema", _metadata, Column("version", Integer, nullable=False))
-positions = Table(
+_positions = Table(
     "sse_positions",
     _metadata,
     Column("name", _name, primary_key=True),
@@ -53,40 +55,36 @@ positions = Table(
     Column("hand", _text),
     Column("begun", Integer, nullable=False),
 )
-ahead = Table(
+ahead: Table = Table(
     "sse_ahead",
     _metadata,
     Column("name", _name, primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("key", _text, nullable=False),
 )
-recent = Table(
+recent: Table = Table(
     "sse_recent",
     _metadata,
     Column("name", _name, primary_key=True),
     Column("ids", _text, nullable=False),
 )
-letters = Table(
+letters: Table = Table(
     "sse_letters",
     _metadata,
     Column("name", _name, primary_key=True),
     Column("digest", String(64), primary_key=True),
-    Column("key", _text, nullable=False),
-    Column("position", _text, nullable=False),
-    Column("event", _text, nullable=False),
-    Column("data", _text, nullable=False),
-    Column("id", _text, nullable=False),
-    Column("reason", _text, nullable=False),
+    *(Column(each, _text, nullable=False) for each in TEXTS),
     Column("attempts", Integer, nullable=False),
     Column("buried_at", Double, nullable=False),
     Column("is_replayed", Boolean, nullable=False),
+    # Asked for every few seconds, however many letters there are.
+    Index("sse_letters_replayed", "is_replayed", "name"),
 )
-members = Table(
+members: Table = Table(
     "sse_members",
     _metadata,
     Column("fleet", _name, primary_key=True),
-    Column("digest", String(64), primary_key=True),
-    Column("member", _text, nullable=False),
+    Column("member", _name, primary_key=True),
     Column("until", Double, nullable=False),
 )
 
@@ -101,6 +99,8 @@ def make_schema(db: Connection) -> None:
         # Where it is there, the right to make one is not needed.
         if not inspect(db).has_table(table.name):
             db.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                db.execute(CreateIndex(index))
     version = db.execute(select(func.max(_schema.c.version))).scalar()
     if version is None:
         db.execute(insert(_schema).values(version=VERSION))

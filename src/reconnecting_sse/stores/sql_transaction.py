@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, exc
 
 from reconnecting_sse.core.errors import StoreRefused
-from reconnecting_sse.stores import sql_calls as calls
+from reconnecting_sse.stores.sql_calls import lost
+from reconnecting_sse.stores.sql_marks import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ class SqlTransaction:
             self._refuse(db, f": {match[1].strip().upper()} would end it")
 
     def end(self, db: Connection, mark: Mark) -> None:
-        """Record the position, and commit.
+        """Record the mark, and commit.
 
         Raises:
             ClaimLost: The claim is, or the ``seq`` is old: all is to be rolled back.
@@ -77,8 +78,8 @@ class SqlTransaction:
         if self._was_ended or root is None:
             raise StoreRefused(f"all is rolled back: {_NOT_YOURS}")
         self._dialect.fence(db)
-        if not calls.record(db, self._dialect, self._claim, mark):
-            raise calls.lost(self._claim)
+        if not record(db, self._dialect, self._claim, mark):
+            raise lost(self._claim)
         root.commit()
         restore(db, self._dialect, self._claim.nonce)
 

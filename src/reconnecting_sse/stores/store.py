@@ -27,7 +27,7 @@ class Store(Protocol):
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether an open transaction shuts out every other call."""
+        """Whether an open transaction shuts out every other call that writes."""
 
     def claim(self, name: str, lease: float | None, owner: str) -> Any:
         """Take the name over: a ``Claim``, or ``Held`` while another's lease runs.

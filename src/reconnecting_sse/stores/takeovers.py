@@ -8,5 +8,6 @@ WINDOW = 60.0
 
 def with_takeover(kept: str, now: float) -> str:
     """The recent ones and one more, as text."""
-    recent = [time for time in kept.split() if now - float(time) < WINDOW]
+    # One from after now is of before the clock was put back, and would stay for ever.
+    recent = [time for time in kept.split() if abs(now - float(time)) < WINDOW]
     return " ".join([*recent, f"{now:.3f}"])

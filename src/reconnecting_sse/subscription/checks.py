@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconnecting_sse.core.callers import ask, ask_whether
+from reconnecting_sse.core.errors import shortened
 
 if TYPE_CHECKING:
     from httpxr.sse import ServerSentEvent
@@ -51,10 +52,19 @@ class Checks:
         if self.position is None:
             return before
         after = ask(self.position, event, before)
-        if after is not None and not isinstance(after, str):
-            return ask(_refuse, after)
-        return before if after is None else after
+        if after is None:
+            return before
+        return ask(_checked, after)
 
 
-def _refuse(position: object) -> str:
-    raise TypeError(f"position= gives a str, or None, not {position!r}")
+def _checked(position: object) -> str:
+    if not isinstance(position, str):
+        raise TypeError(f"position= gives a str, or None, not {position!r}")
+    try:
+        position.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"position= gave {shortened(position)!a}, with half a surrogate pair:"
+            " no store can keep it, nor a request carry it"
+        ) from error
+    return position

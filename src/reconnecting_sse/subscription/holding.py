@@ -46,7 +46,12 @@ class Durability:
     @property
     def owner(self) -> str:
         """Who claims, for people to read."""
-        return f"{socket.gethostname()}:{os.getpid()}"
+        return this_process()
+
+
+def this_process() -> str:
+    """What no other process is called, as far as hosts have names of their own."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Watcher(Protocol):
@@ -77,6 +82,7 @@ class Holding:
         held: The other's, while one stands by.
         trouble: What the store last failed with, while it fails.
         trouble_since: When that began.
+        asked_since: Since when a call of the store is under way; None while none is.
         error: What ended it.
         lease_ends: When the lease ends, by the own clock since boot.
         errands: What the keeper is to do once, in order.
@@ -97,6 +103,7 @@ class Holding:
     held: Held | None = None
     trouble: StoreUnavailable | None = None
     trouble_since: float | None = None
+    asked_since: Callable[[], float | None] = lambda: None
     error: BaseException | None = None
     lease_ends: float = 0.0
     errands: deque[Errand] = field(default_factory=deque)
@@ -130,13 +137,18 @@ class Holding:
             return Raised(self.error)
         return self.claim or self.trouble or self.held
 
-    def may_hand_over(self, clock: Clock) -> bool:
-        """Whether the claim stands, as far as one knows, and nothing waits too long."""
-        return (
-            self.error is None
-            and not (self.ledger is None or self.ledger.must_pause(clock.now()))
-            and (self.durability.lease is None or clock.boot() < self.lease_ends)
+    def stands(self, clock: Clock) -> bool:
+        """Whether the claim does, as far as one knows."""
+        is_leased = self.durability.lease is not None
+        return self.error is None and not (
+            is_leased and clock.boot() >= self.lease_ends
         )
+
+    def may_hand_over(self, clock: Clock) -> bool:
+        """Whether the claim stands, and nothing waits for too long."""
+        ledger = self.ledger
+        is_late = ledger is None or ledger.must_pause(clock.now())
+        return not is_late and self.stands(clock)
 
     def room(self, clock: Clock) -> int:
         """How many events may be handed over; none while one has to wait."""

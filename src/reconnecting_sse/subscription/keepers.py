@@ -153,7 +153,8 @@ def _forget() -> None:
     _keepers.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+# Where nothing forks (on Windows) there is no such function, and nothing to do.
+getattr(os, "register_at_fork", dict)(after_in_child=_forget)
 
 
 def _ended(store: Store, keeper: Keeper, keeping: Keeping) -> bool:

@@ -81,6 +81,7 @@ class Keeping:
         self.duties: list[_Duty] = []
         self._open: Holding | None = None  # whose transaction shuts out all others
         self._transactions = 0  # such ones, so far
+        self._asked_at: float | None = None  # while a call is under way
         self._failures = 0
         self._failing_since = 0.0
         self._retry_at = 0.0
@@ -88,6 +89,7 @@ class Keeping:
     def admit(self, holding: Holding) -> None:
         """Serve this one, too."""
         self.duties.append(_Duty(holding))
+        holding.asked_since = lambda: self._asked_at
 
     def dismiss(self, holding: Holding) -> None:
         """Serve it no more; somebody else will, or nobody."""
@@ -144,7 +146,9 @@ class Keeping:
 
     def _ask(self, call: Call) -> Generator[Call | Rest, Any, Any]:
         """Make a call; an error comes back as a value, and is everybody's trouble."""
+        self._asked_at = self._clock.now()
         outcome = yield call
+        self._asked_at = None
         if isinstance(outcome, StoreUnavailable):
             self._failed(outcome)
         elif self._failures:

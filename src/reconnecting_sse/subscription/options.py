@@ -196,6 +196,12 @@ def durability_of(
             f"a store keeps positions by name: give name=, a str without blanks around"
             f" it, not {name!r}"
         )
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"name= has half a surrogate pair, which no store can keep: {name!a}"
+        ) from error
     if not callable(getattr(store, "claim", None)):
         raise TypeError(f"store= is one of reconnecting_sse.stores, not {store!r}")
     if store.is_async and not is_async:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reconnecting_sse.core.care import Care
     from reconnecting_sse.core.claims import DeadLetter
+    from reconnecting_sse.subscription.clock import Clock
     from reconnecting_sse.subscription.holding import Holding
     from reconnecting_sse.workers.options import WorkOptions
     from reconnecting_sse.workers.telling import Teller
@@ -47,10 +48,10 @@ class Desk:
     """
 
     def __init__(self, options: WorkOptions, holding: Holding, teller: Teller) -> None:
-        self.options = options
-        self.holding = holding
-        self.teller = teller
-        self.clock = clocks.CLOCK
+        self.options: WorkOptions = options
+        self.holding: Holding = holding
+        self.teller: Teller = teller
+        self.clock: Clock = clocks.CLOCK
         self.care: Care | None = None
         self.error: BaseException | None = None
         self.halt: Callable[[], object] = bool
@@ -72,7 +73,6 @@ class Desk:
         self._room = options.room
         self._key = options.key if options.concurrency > 1 else None
         self._count = options.batch or 1
-        self._leased = holding.durability.lease is not None
 
     @property
     def ledger(self) -> WorkLedger:
@@ -163,7 +163,7 @@ class Desk:
             if self.is_over:
                 return None
             found = self._lanes.take(self._count_now)
-            if found and not self._may_begin():
+            if found and not self.holding.stands(self.clock):
                 self._lanes.give_back(found)
                 found = []
             if found:
@@ -188,13 +188,6 @@ class Desk:
     def _ring_readers(self) -> None:
         for ring in self._readers:
             ring()
-
-    def _may_begin(self) -> bool:
-        """Whether the claim stands, as far as one knows."""
-        holding = self.holding
-        if holding.error is not None:
-            return False
-        return not self._leased or self.clock.boot() < holding.lease_ends
 
     def finish(self, deliveries: Sequence[Delivery], *, is_done: bool) -> None:
         """They are out of hand: done, or done with."""

@@ -22,7 +22,7 @@ from reconnecting_sse.core.work_facts import Buried, Retrying
 from reconnecting_sse.subscription.errands import Errand
 from reconnecting_sse.workers import prelude
 from reconnecting_sse.workers.calling import NeverAwaited
-from reconnecting_sse.workers.recording import came_of, recorded
+from reconnecting_sse.workers.recording import Stopped, came_of, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -169,6 +169,9 @@ class Handling:
         begun = Errand("begin", is_first=True)
         yield begun
         transaction = came_of(begun)
+        if self._desk.is_over:
+            yield Errand("abort", transaction)
+            raise Stopped
         try:
             error = yield from self._called(deliveries, transaction.connection)
         except BaseException:  # broken off

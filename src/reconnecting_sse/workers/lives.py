@@ -78,6 +78,10 @@ class Lives:
         self._is_stopped = True
         self.worker.stop()
 
+    def begin_again(self) -> None:
+        """Undo ``stop()``, for another ``run()``, once the last has returned."""
+        self._is_stopped = self.is_over = False
+
     async def run(self, stopping: asyncio.Event) -> BaseException | None:
         """Live until the feed is over, or ``stop()``; an error, if one ended it then.
 

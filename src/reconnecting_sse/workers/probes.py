@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import threading
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
+
+from reconnecting_sse.core.authority import authority
+from reconnecting_sse.subscription import clock as clocks
+from reconnecting_sse.workers.addresses import CannotListen, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,27 +25,7 @@ if TYPE_CHECKING:
     Healths = Callable[[], Sequence[Health]]
 
 CLIENT_SECONDS = 5.0
-"""How long a client may take to send its request."""
-
-_ADDRESS = re.compile(
-    r"(?:\[(?P<six>[^]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
-)
-_LAST_PORT = 65535
-
-
-def parsed(address: str) -> tuple[str, int]:
-    """Host and port of ``host:port``, ``:port`` or ``[IPv6]:port``.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    parts = _ADDRESS.fullmatch(address)
-    if parts is None or int(parts["port"]) > _LAST_PORT:
-        raise ValueError(
-            f"probes= is an address such as 127.0.0.1:8080, :8080 or [::1]:8080, not"
-            f" {address!r}"
-        )
-    return parts["six"] or parts["host"], int(parts["port"])
+"""How long a client may take, from its connection to the last byte of its answer."""
 
 
 class Probes:
@@ -66,7 +51,7 @@ class Probes:
         """Begin to serve.
 
         Raises:
-            OSError: The address cannot be listened on.
+            CannotListen: The address is taken, or none of this machine's.
         """
         answers = {"/live": self._live, "/ready": self._ready}
         if metrics := _metrics_of(self._healths):
@@ -76,10 +61,8 @@ class Probes:
         try:
             self._server = kind((host, port), partial(_Handler, answers))
         except OSError as error:
-            shown = f"[{host}]" if ":" in host else host
-            raise OSError(
-                error.errno, f"probes cannot listen on {shown}:{port}: {error.strerror}"
-            ) from error
+            said = f"probes cannot listen on {authority(host, port)}: {error.strerror}"
+            raise CannotListen(error.errno, said) from error
         threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.1},
@@ -129,6 +112,35 @@ def _metrics_of(healths: Healths) -> Callable[[], _Answer] | None:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    allow_reuse_port = False  # an address that is taken is to be an error
+
+    def __init__(self, *args: Any) -> None:
+        self._due: dict[socket.socket, float] = {}
+        self._now = clocks.CLOCK.now
+        super().__init__(*args)
+
+    def server_bind(self) -> None:
+        """As HTTP servers do, but ask no name server for a name of this machine."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "", int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a client, until it is due."""
+        self._due[request] = self._now() + CLIENT_SECONDS
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """It is served."""
+        self._due.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Several times a second: give up whoever is due."""
+        now = self._now()
+        for request, due in list(self._due.items()):
+            if due <= now:
+                with suppress(OSError):  # it has just gone
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is nobody's business."""
@@ -139,7 +151,6 @@ class _SixServer(_Server):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = CLIENT_SECONDS
     server_version, sys_version = "reconnecting-sse", ""
 
     def __init__(self, answers: dict[str, Callable[[], _Answer]], *args: Any) -> None:

@@ -64,7 +64,6 @@ class SyncRun(Run):
             desk.take_over(event)
             if desk.is_full:
                 self._wait_for_room()
-                self._watch.reading_again()
 
     def _begin(self) -> None:
         """Before the first event."""
@@ -124,7 +123,7 @@ class AsyncRun(Run):
         super().__init__(source, options, watch)
         self._steps: AsyncSteps = AsyncSteps(self.desk, self._custody, None)
         self._crew = TaskCrew(self.desk, self._custody)
-        self._filling: asyncio.Task[None] | None = None
+        self._fillings: list[asyncio.Task[None]] = []  # those that go on, in order
 
     async def run(self) -> None:
         """All of it."""
@@ -153,10 +152,13 @@ class AsyncRun(Run):
 
     async def _beat(self) -> None:
         """Show that the event loop turns."""
-        clock = self.desk.clock
-        while True:
-            self._watch.turned_at = clock.now()
-            await clock.sleep(LOOK_SECONDS)
+        clock, watch = self.desk.clock, self._watch
+        try:
+            while True:
+                watch.turned_at = clock.now()
+                await clock.sleep(LOOK_SECONDS)
+        finally:
+            watch.turned_at = None
 
     # ------------------------------------------------------------------ reading
 
@@ -168,7 +170,6 @@ class AsyncRun(Run):
             desk.take_over(event)
             if desk.is_full:
                 await self._wait_for_room(self._steps)
-                self._watch.reading_again()
         await self._filled()
 
     async def _begin(self, steps: AsyncSteps) -> None:
@@ -183,7 +184,8 @@ class AsyncRun(Run):
 
     @property
     def _is_filling(self) -> bool:
-        return self._filling is not None and not self._filling.done()
+        self._fillings = [task for task in self._fillings if not task.done()]
+        return bool(self._fillings)
 
     async def _filled(self) -> None:
         """Once gaps are filled, or there is an end."""
@@ -191,16 +193,17 @@ class AsyncRun(Run):
             await self._steps.wait()
 
     def _fill(self, events: Any) -> None:
-        filling = self._filled_by(events, Backfill(self.desk), self._filling)
-        self._filling = asyncio.create_task(filling, name="reconnecting_sse.backfill")
-        self._filling.add_done_callback(lambda _: self._steps.ring())
+        filling = self._filled_by(events, Backfill(self.desk), self._fillings[-1:])
+        task = asyncio.create_task(filling, name="reconnecting_sse.backfill")
+        task.add_done_callback(lambda _: self._steps.ring())
+        self._fillings.append(task)
 
     async def _filled_by(
-        self, events: Any, backfill: Backfill, before: asyncio.Task[None] | None
+        self, events: Any, backfill: Backfill, before: list[asyncio.Task[None]]
     ) -> None:
         try:
-            if before is not None:
-                await before
+            if before:
+                await asyncio.wait(before)
             await self._handled(events, backfill)
         except BaseException as error:  # noqa: BLE001  (raised at the end)
             if not self.desk.is_over:
@@ -247,9 +250,10 @@ class AsyncRun(Run):
         """What has failed is not finished; nor is what was missed looked for."""
         if self.desk.error is not None:
             self._crew.cancel()
-        filling = self._filling
-        if self.desk.is_over and filling is not None and not filling.cancelling():
-            filling.cancel()
+        if self.desk.is_over:
+            for task in self._fillings:
+                if not task.cancelling():
+                    task.cancel()
 
     async def _leave(self, late: DrainTimeout | None) -> None:
         words = self._last_words(is_late=late is not None)

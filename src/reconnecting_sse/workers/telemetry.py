@@ -9,58 +9,28 @@ from __future__ import annotations
 import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
-from opentelemetry.metrics import Observation
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind
 
-from reconnecting_sse.core.lifecycle import Closed, Connecting, Dropped, Opened
+from reconnecting_sse.core.lifecycle import Closed
+from reconnecting_sse.workers.attempt_spans import AttemptSpans, server_of
+from reconnecting_sse.workers.gauges import SCOPE, gauges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Span, SpanContext, TracerProvider
+    from opentelemetry.trace import Span, TracerProvider
 
     from reconnecting_sse.core.health import Health
     from reconnecting_sse.core.lifecycle import Lifecycle
 
-    Reading = Callable[[Health], float | None]
-
-SCOPE = "reconnecting_sse"
 BOUNDARIES = (
     *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
     *(1.0, 2.5, 5.0, 7.5, 10.0),
 )
 """Of the histograms' buckets: seconds, as the conventions advise."""
-
-_GAUGES: tuple[tuple[str, str, str, Reading], ...] = (
-    (
-        "sse.worker.position.age",
-        "s",
-        "Time since the position moved.",
-        lambda health: health.position_age,
-    ),
-    (
-        "sse.worker.uncommitted_events",
-        "{event}",
-        "Events that were handed over and that the store does not have.",
-        lambda health: health.uncommitted,
-    ),
-    (
-        "sse.worker.last_byte.age",
-        "s",
-        "Time since bytes came, of heartbeats too.",
-        lambda health: health.last_byte_age,
-    ),
-    (
-        "sse.worker.owner",
-        "1",
-        "Whether the claim on the durable name is this worker's.",
-        lambda health: int(health.is_owner),
-    ),
-)
 
 
 class Telemetry:
@@ -100,121 +70,75 @@ class Telemetry:
             " client.",
             explicit_bucket_boundaries_advisory=BOUNDARIES,
         )
-        self._meter = meter
-        self._feed = self._method = self._process = ""
-        self._about: dict[str, Any] = {}
-        self._server: dict[str, Any] = {}
+        self._gauges = gauges_of(meter_provider)
+        self._process = ""
         self._processing: dict[str, Any] = {}
-        self._attempt: Span | None = None
-        self._began = 0.0
-        self._links: list[SpanContext] = []
+        self.about: Mapping[str, Any] = {}
 
     def bind(
         self, *, url: str, method: str, name: str, health: Callable[[], Health]
     ) -> None:
-        """Say what it is about: a feed, by its redacted URL, and a durable name."""
-        parts = urlsplit(url)
-        self._feed, self._method = url, method
-        self._process = f"process {url}"
-        self._about = {
+        """Say what it is about: a feed, by its redacted URL, and a durable name.
+
+        Raises:
+            ValueError: It is about another one already.
+        """
+        if self.about:
+            raise ValueError("telemetry= is another worker's: make one for each")
+        self.health: Callable[[], Health] = health
+        self.about = {
             "messaging.system": "sse",
             "messaging.destination.name": url,
             "messaging.destination.subscription.name": name,
+            **server_of(url),
         }
-        self._server = {"server.address": parts.hostname or ""}
-        if parts.port is not None:
-            self._server["server.port"] = parts.port
-        self._processing = self._about | {"messaging.operation.name": "process"}
-        for gauge, unit, about, read in _GAUGES:
-            callback = self._observed(read, health)
-            self._meter.create_observable_gauge(gauge, [callback], unit, about)
-
-    def _observed(self, read: Reading, health: Callable[[], Health]) -> Any:
-        def observe(_options: object) -> Iterable[Observation]:
-            value = read(health())
-            return [] if value is None else [Observation(value, self._about)]
-
-        return observe
-
-    # ------------------------------------------------------------------ attempts
+        self._process = f"process {url}"
+        self._processing = {**self.about, "messaging.operation.name": "process"}
+        self._attempts = AttemptSpans(
+            self._tracer,
+            self._operation_duration,
+            url=url,
+            method=method,
+            about=self.about,
+        )
 
     def hear(self, fact: Lifecycle) -> None:
-        """A fact of the source's life: attempts begin and end."""
-        if isinstance(fact, Connecting):
-            self._connecting()
-        elif isinstance(fact, Opened):
-            self._ended(fact.status, None)
-        elif isinstance(fact, Dropped):
-            self._ended(fact.status, fact.cause)
-        elif isinstance(fact, Closed):
-            self._ended(None, fact.reason)
-
-    def _connecting(self) -> None:
-        self._ended(None, "interrupted")
-        self._began = time.perf_counter()
-        self._attempt = span = self._tracer.start_span(
-            self._method, kind=SpanKind.CLIENT
-        )
-        if span.is_recording():
-            span.set_attributes(
-                {
-                    "http.request.method": self._method,
-                    "url.full": self._feed,
-                    **self._server,
-                }
-            )
-
-    def _ended(self, status: int | None, error: str | None) -> None:
-        """The response's head came, or nothing will."""
-        span, self._attempt = self._attempt, None
-        if span is None:
-            return
-        about = self._about | {"messaging.operation.name": "subscribe"}
-        if error is not None:
-            about["error.type"] = error
-        self._operation_duration.record(time.perf_counter() - self._began, about)
-        if span.is_recording():
-            if status is not None:
-                span.set_attribute("http.response.status_code", status)
-            if error is not None:
-                span.set_attribute("error.type", error)
-                span.set_status(StatusCode.ERROR)
-        if error is None:
-            context = span.get_span_context()
-            self._links = [context] if context.is_valid else []
-        span.end()
+        """A fact of the source's life: it has begun, if this is the first."""
+        self._attempts.hear(fact)
+        if isinstance(fact, Closed):
+            self._gauges.remove(self)
+        else:
+            self._gauges.add(self)
 
     # ------------------------------------------------------------------ events
 
     def around(self, handler: Callable[..., Any], *, is_async: bool) -> Any:
         """The handler, with its time told.
 
-        Where nobody records, it costs as little as the API lets it: no context is made
+        Where there is no SDK it costs as little as the API lets it: no context is made
         current, nor are links and attributes built.
         """
         if is_async:
 
             @wraps(handler)
-            async def ahandle(events: Any, *more: Any) -> None:
+            async def ahandle(events: Any, *more: Any) -> Any:
                 processing = _Processing(self, events)
-                if not processing.is_recorded:
+                if not processing.is_traced:
                     with processing:
-                        await handler(events, *more)
-                    return
+                        return await handler(events, *more)
                 with processing, trace.use_span(processing.span):
-                    await handler(events, *more)
+                    return await handler(events, *more)
 
             return ahandle
 
         @wraps(handler)
-        def handle(events: Any, *more: Any) -> None:
+        def handle(events: Any, *more: Any) -> Any:
             processing = _Processing(self, events)
-            if not processing.is_recorded:
+            if not processing.is_traced:
                 with processing:
-                    handler(events, *more)
-                return
+                    return handler(events, *more)
             with processing, trace.use_span(processing.span):
-                handler(events, *more)
+                return handler(events, *more)
 
         return handle
 
@@ -224,7 +148,7 @@ class Telemetry:
         self._consumed.add(count, self._processing)
         span = self._tracer.start_span(self._process, kind=SpanKind.CONSUMER)
         if span.is_recording():
-            for context in self._links:
+            for context in self._attempts.opened:
                 span.add_link(context)
             span.set_attributes(self._of_span(events, count))
         return span
@@ -244,14 +168,19 @@ class Telemetry:
 
 
 class _Processing:
-    """The time in which a handler has an event, or a list of them."""
+    """The time in which a handler has an event, or a list of them.
 
-    __slots__ = ("_began", "_telemetry", "is_recorded", "span")
+    Attributes:
+        is_traced: Whether the span is of a trace, be it one that is not kept: then
+            those within it are not kept, either.
+    """
+
+    __slots__ = ("_began", "_telemetry", "is_traced", "span")
 
     def __init__(self, telemetry: Telemetry, events: Any) -> None:
         self._telemetry = telemetry
         self.span: Span = telemetry.start_processing(events)
-        self.is_recorded: bool = self.span.is_recording()
+        self.is_traced: bool = self.span.get_span_context().is_valid
         self._began = time.perf_counter()
 
     def __enter__(self) -> None:
@@ -260,7 +189,7 @@ class _Processing:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         error = None if kind is None else kind.__name__
         self._telemetry.processed(time.perf_counter() - self._began, error)
-        if self.is_recorded:
+        if self.is_traced:
             if error is not None:
                 self.span.set_attribute("error.type", error)
             self.span.end()
