@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import redis
 import redis.asyncio
@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from reconnecting_sse.stores import RedisStore, SqliteStore, SqlStore
+from tests.stores.harness import TABLES as SQL_TABLES
 from tests.stores.harness import mariadb_url, postgresql_url
 
 
@@ -30,6 +31,12 @@ class SqliteTable:
 
     def store(self, face):
         return SqliteStore(self._path)
+
+    @contextmanager
+    def stored(self):
+        """A store for the test itself."""
+        with closing(self.store("sync")) as store:
+            yield store
 
     def position(self):
         with closing(sqlite3.connect(self._path, timeout=20)) as db:
@@ -71,8 +78,7 @@ class SqlTable:
             engine.dispose()
 
     def clear(self):
-        kept = ("positions", "schema", "ahead", "recent", "letters", "members")
-        tables = ("effects", *(f"sse_{name}" for name in kept))
+        tables = ["effects", *(f"sse_{name}" for name in SQL_TABLES)]
         self._run(*[f"DROP TABLE IF EXISTS {name}" for name in tables], self._ddl)
 
     def store(self, face):
@@ -80,6 +86,14 @@ class SqlTable:
         if face == "async":
             return SqlStore(create_async_engine(self._async_url))
         return SqlStore(sqlalchemy.create_engine(self._url))
+
+    @contextmanager
+    def stored(self):
+        engine = sqlalchemy.create_engine(self._url)
+        try:
+            yield SqlStore(engine)
+        finally:
+            engine.dispose()
 
     def write(self, connection, events):
         rows = [{"id": event.id} for event in events]
@@ -126,6 +140,11 @@ class RedisTable:
     def store(self, face):
         kind = redis.asyncio.Redis if face == "async" else redis.Redis
         return RedisStore(kind(port=self._port))
+
+    @contextmanager
+    def stored(self):
+        with self._client() as client:
+            yield RedisStore(client)
 
     def write(self, connection, events):
         ids = [event.id for event in events]

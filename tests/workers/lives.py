@@ -18,6 +18,7 @@ from reconnecting_sse import (
     SubscriptionWorker,
 )
 from tests.durable.lives import fork, reap
+from tests.workers.working import OF_A_SOURCE
 
 QUICK = CommitPolicy(interval=0.02)
 POLICY = ReconnectPolicy(initial_delay=0.02, max_delay=0.1)
@@ -44,6 +45,10 @@ class Line:
             self._rest += more
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode()
+
+    def has_come(self, seconds):
+        """Whether one comes within so long."""
+        return bool(self._rest or select.select([self._read], [], [], seconds)[0])
 
     def close(self):
         os.close(self._read)
@@ -108,7 +113,7 @@ def async_work(url, store, handler, **options):
 
 def _made(client, url, store, handler, options):
     of_source = {
-        key: options.pop(key) for key in ("lease", "commits") if key in options
+        key: options.pop(key) for key in [*options] if key in OF_A_SOURCE - {"on_gap"}
     }
     source = ReconnectingEventSource(
         client,

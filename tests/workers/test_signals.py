@@ -51,8 +51,9 @@ def turn():
 
 
 def place(table):
-    (found,) = table.store("sync").places()
-    return found
+    with table.stored() as store:
+        (found,) = store.places()
+        return found
 
 
 @pytest.mark.parametrize("number", BOTH)
@@ -335,7 +336,8 @@ def test_a_server_that_has_taken_them_calls_stop(face, table, line, turn, number
             _served, face, server.url, table.store(face), handler, number, line
         )
         assert line.hear() == "1"
-        os.kill(child, number)
+        while not line.has_come(0.5):  # just before a wait nobody calls their handler
+            os.kill(child, number)
         assert line.hear() == "theirs"
         turn.give()
         assert reap(child) == 0

@@ -1,4 +1,4 @@
-"""Workers in processes of their own, killed at random moments."""
+"""Many at a time, in transactions, killed at random moments: no effect comes twice."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ import signal
 
 import pytest
 
-from reconnecting_sse import SubscriptionWorker
 from reconnecting_sse.testing import NumberedFeed, RandomFaults, ScriptedServer
-from tests.durable.lives import fork, kill_after, reap
+from tests.durable.lives import kill_after, reap, some_seconds
 from tests.durable.tables import TABLES
-from tests.workers.making import FACES, worker_of
+from tests.workers.lives import begun
 
-KILLS = int(os.environ.get("KILLS", "17"))
-COUNT = 150
-EXPECTED = sorted(str(n) for n in range(1, COUNT + 1))
+KILLS = int(os.environ.get("KILLS", "12"))  # for each store and face
+COUNT = 300
+EXPECTED = [str(n) for n in range(1, COUNT + 1)]
 
 
-def feed(seed, count=COUNT, **options):
-    faults = RandomFaults(seed, kinds=["cut", "reset", "end"], reach=count * 32)
-    options = {"retry": 10, "then": "stop", "pause": 0.001, "faults": faults, **options}
-    return ScriptedServer(NumberedFeed(count, **options))
+@pytest.fixture(params=["sync", "async"])
+def face(request):
+    return request.param
 
 
 @pytest.fixture(params=list(TABLES))
@@ -30,104 +28,86 @@ def table(request, tmp_path):
     return TABLES[request.param](request, tmp_path)
 
 
-def lives(table, url, life, rng, kills=KILLS):
-    """Kill it so often, and let it come to the end."""
+def feed(seed):
+    faults = RandomFaults(seed, kinds=["cut", "reset", "end"], reach=COUNT * 32)
+    return ScriptedServer(
+        NumberedFeed(COUNT, retry=10, then="stop", pause=0.0005, faults=faults)
+    )
+
+
+def key_of(event):
+    return int(event.id) % 5 or None
+
+
+def careless(table, seed):
+    """Writes, then fails at times: what was written then is to be rolled back."""
+    rng = random.Random(seed)
+
+    def handler(event, connection):
+        written = table.write(connection, [event])
+        if hasattr(written, "__await__"):
+            yield written
+        if rng.random() < 0.05:
+            raise ValueError("careless")
+
+    return handler
+
+
+def batched(table, seed):
+    handler = careless(table, seed)
+
+    def of_each(events, connection):
+        for event in events:
+            yield from handler(event, connection)
+
+    return of_each
+
+
+def lives_of(table, url, face, rng, *, make=careless, **options):
+    """Kill it so often within one feed, then let it come to the end."""
     killed = 0
     while True:
-        child = fork(life, table, url)
-        is_enough = killed >= kills
-        seconds = rng.uniform(0.01, 0.15)
-        status = reap(child) if is_enough else kill_after(child, seconds)
+        is_enough = killed >= KILLS
+        child = begun(
+            face,
+            url,
+            table,
+            make(table, rng.random()),
+            transactional=True,
+            concurrency=8,
+            max_deliveries=1000,  # it may be killed as often by chance
+            **options,
+        )
+        if is_enough:
+            assert reap(child) == 0
+            return
+        status = kill_after(child, 2 * some_seconds(rng))
         assert status in (0, -signal.SIGKILL)
-        killed += status != 0
-        if status == 0:
-            if is_enough:
-                return
+        if status == 0:  # too early: another feed
+            assert sorted(table.rows(), key=int) == EXPECTED
             table.clear()
+        else:
+            killed += 1
 
 
-def worker(face, table, url, **options):
-    def handle(event, connection=None):
-        return table.write(connection, [event])
-
-    store = table.store(face.name)
-    source = {"name": "feed"}
-    made = worker_of(face, url, store, handle, source=source, **options)
-    assert isinstance(made, SubscriptionWorker)
-    return made
-
-
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("concurrency", [1, 8])
-def test_no_effect_in_a_transaction_is_lost_or_comes_twice(table, face, concurrency):
-    def life(table, url):
-        options = {"transactional": True, "concurrency": concurrency}
-        face.run(worker(face, table, url, key=lambda e: int(e.id) % 5, **options))
-
-    rng = random.Random(f"{concurrency} {face.name}")
+@pytest.mark.parametrize("options", [{}, {"key": key_of}])
+def test_no_effect_comes_twice_and_none_is_lost(table, face, options):
+    rng = random.Random(f"{face} {len(options)}")
     with feed(rng.random()) as server:
-        lives(table, server.url, life, rng)
+        lives_of(table, server.url, face, rng, **options)
     rows = table.rows()
-    assert sorted(rows) == EXPECTED
-    for key in range(5):
-        of_key = [int(row) for row in rows if int(row) % 5 == key]
-        assert of_key == sorted(of_key)
+    assert sorted(rows, key=int) == EXPECTED
+    if options:
+        for lane in range(1, 5):
+            ids = [int(row) for row in rows if int(row) % 5 == lane]
+            assert ids == sorted(ids)
+    assert table.position() == str(COUNT)
+    with table.stored() as store:
+        assert store.letters("feed") == []
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_without_one_nothing_is_lost(table, face):
-    def life(table, url):
-        face.run(worker(face, table, url, concurrency=4))
-
-    rng = random.Random(face.name)
+def test_nor_does_that_of_a_batch(table, face):
+    rng = random.Random(face)
     with feed(rng.random()) as server:
-        lives(table, server.url, life, rng)
-    assert set(table.rows()) == set(EXPECTED)
-
-
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("transactional", [True, False])
-def test_no_kill_makes_an_innocent_event_a_dead_letter(
-    tmp_path, request, face, transactional
-):
-    table = TABLES["sqlite"](request, tmp_path)
-
-    def life(table, url):
-        face.run(worker(face, table, url, transactional=transactional))
-
-    rng = random.Random(f"{transactional} {face.name}")
-    with feed(rng.random()) as server:
-        lives(table, server.url, life, rng)
-    assert table.store(face.name).letters() == []
-
-
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("options", [{}, {"concurrency": 4}, {"batch": 10}])
-@pytest.mark.parametrize("transactional", [True, False])
-def test_what_kills_its_process_is_a_dead_letter_in_the_end(
-    tmp_path, request, face, options, transactional
-):
-    table = TABLES["sqlite"](request, tmp_path)
-    deadly = {"3", "40"}
-
-    def life(table, url):
-        def handle(events, connection=None):
-            for event in events if isinstance(events, list) else [events]:
-                if event.id in deadly:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                table.write(connection, [event])
-
-        store, source = table.store(face.name), {"name": "feed"}
-        more = {"max_deliveries": 3, "transactional": transactional, **options}
-        face.run(worker_of(face, url, store, handle, source=source, **more))
-
-    with feed(1, count=50) as server:
-        statuses = []
-        while not statuses or statuses[-1]:
-            statuses.append(reap(fork(life, table, server.url)))
-            assert len(statuses) < 12
-    assert [one.id for one in table.store(face.name).letters()] == ["3", "40"]
-    # The first death is of a life that was not careful: it is one more.
-    assert len(statuses) <= 2 * (3 + 1) + 1
-    found = set(table.rows())
-    assert found == {str(n) for n in range(1, 51)} - deadly
+        lives_of(table, server.url, face, rng, make=batched, batch=7)
+    assert sorted(table.rows(), key=int) == EXPECTED
