@@ -21,6 +21,25 @@ def face(request):
     return request.param
 
 
+class Failing(Watched):
+    """A store of whose calls one fails while it is ill; well again in the end."""
+
+    def __init__(self, call):
+        super().__init__(MemoryStore())
+        self.is_ill = threading.Event()
+        self.before[call] = self._fail
+
+    def _fail(self, *_):
+        if self.is_ill.is_set():
+            raise StoreUnavailable("no answer")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_ill.clear()
+
+
 def feed(count=3, **options):
     return ScriptedServer(NumberedFeed(count, retry=10, **{"then": "hang"} | options))
 
@@ -44,21 +63,15 @@ def test_a_read_that_waits_is_silent_and_a_reader_that_waits_is_not(face):
 
 
 def test_time_for_which_events_wait_for_the_store_is_no_silence(face):
-    store, is_ill = Watched(MemoryStore()), threading.Event()
-
-    def fail(*_):
-        if is_ill.is_set():
-            raise StoreUnavailable("no answer")
-
-    store.before["commit"] = fail
     commits = CommitPolicy(interval=0.01, max_delay=0.01)
     with feed(200, pause=0.01) as server:
+        store = Failing("commit")
         worker = worker_of(
             face, server.url, store, lambda _: None, source={"commits": commits}
         )
-        with Running(face, worker):
+        with Running(face, worker), store:
             until(lambda: worker.health().events > 2)
-            is_ill.set()
+            store.is_ill.set()
             until(lambda: worker.health().state is State.PAUSED)
             assert worker.health().silent_for is None
 
@@ -88,19 +101,13 @@ def test_time_in_which_a_gap_is_looked_into_is_no_silence(face):
 
 
 def test_a_store_that_fails_is_seen_until_it_does_not(face):
-    store, is_ill = Watched(MemoryStore()), threading.Event()
-
-    def fail(*_):
-        if is_ill.is_set():
-            raise StoreUnavailable("no answer")
-
-    store.before["replays"] = fail  # what is asked of a quiet worker's store, too
-    is_ill.set()
     with feed() as server:
+        store = Failing("replays")  # what is asked of a quiet worker's store, too
+        store.is_ill.set()
         worker = worker_of(face, server.url, store, lambda _: None)
-        with Running(face, worker):
+        with Running(face, worker), store:
             until(lambda: worker.health().store_failing_for is not None)
-            is_ill.clear()
+            store.is_ill.clear()
             until(lambda: worker.health().store_failing_for is None)
 
 
@@ -136,18 +143,14 @@ def test_the_claim_is_its_own_until_it_is_let_go(face):
 
 
 def test_a_lease_that_could_not_be_renewed_is_nobodys(face):
-    store = Watched(MemoryStore())
-
-    def fail(*_):
-        raise StoreUnavailable("no answer")
-
-    store.before["renew"] = fail
     with feed() as server:
+        store = Failing("renew")
         worker = worker_of(
             face, server.url, store, lambda _: None, source={"lease": 0.3}
         )
-        with Running(face, worker):
+        with Running(face, worker), store:
             until(lambda: worker.health().is_owner)
+            store.is_ill.set()
             until(lambda: not worker.health().is_owner)
 
 
