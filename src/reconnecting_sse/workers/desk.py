@@ -164,11 +164,8 @@ class Desk:
             ring()
 
     def _may_begin(self) -> bool:
-        """Whether the claim stands, as far as one knows."""
-        holding = self.holding
-        if holding.error is not None:
-            return False
-        return not self._leased or self.clock.boot() < holding.lease_ends
+        """Whether the lease runs, as far as one knows."""
+        return not self._leased or self.clock.boot() < self.holding.lease_ends
 
     def finish(self, deliveries: Sequence[Delivery], *, is_done: bool) -> None:
         """They are out of hand: done, or done with."""

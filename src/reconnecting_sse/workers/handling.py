@@ -24,7 +24,7 @@ from reconnecting_sse.subscription.errands import Errand
 from reconnecting_sse.workers.calling import NeverAwaited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from reconnecting_sse.core.deliveries import Delivery
     from reconnecting_sse.workers.desk import Desk
@@ -139,11 +139,13 @@ class Handling:
         """One attempt; the handler's error, where it raised one."""
         if not self._is_transactional:
             return (yield from self._called(deliveries))
-        for pause in pauses():
+        pause = 0.01
+        while True:
             try:
                 return (yield from self._in_transaction(deliveries))
             except _RolledBack:
                 yield pause
+            pause = min(2 * pause, ROLLBACK_SECONDS)
 
     def _called(self, deliveries: Sequence[Delivery], *more: Any) -> Steps:
         try:
@@ -275,14 +277,6 @@ def recorded(
     errand = Errand("record", mark=mark, settle=settle, is_first=is_first)
     yield errand
     came_of(errand)
-
-
-def pauses() -> Iterator[float]:
-    """Seconds between attempts that the store rolled back."""
-    seconds = 0.01
-    while True:
-        yield seconds
-        seconds = min(2 * seconds, ROLLBACK_SECONDS)
 
 
 def is_of_integrity(error: StoreUnavailable) -> bool:
