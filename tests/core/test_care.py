@@ -44,9 +44,19 @@ def test_an_event_is_poison_once_it_was_begun_so_often():
     assert one.was_begun("b") == 0
 
 
+def test_what_was_begun_before_is_remembered_behind_what_comes_again_before_it():
+    one = care(hand="b", begun=4)
+    one.took("a")
+    one.ended("a")
+    assert one.was_begun("a") == 0
+    assert one.was_begun("b") == 4
+    one.took("b")
+    assert one.in_hand == ("b", 4)
+
+
 def test_what_is_taken_is_in_hand_until_it_is_ended():
     one = care(hand="a", begun=2)
-    one.ended("a")
+    one.ended("b")
     assert one.in_hand is None
     one.took("a")
     assert one.in_hand == ("a", 2)

@@ -7,6 +7,7 @@ import random
 import signal
 
 import pytest
+from tenacity import Retrying, stop_after_attempt
 
 from reconnecting_sse.testing import NumberedFeed, RandomFaults, ScriptedServer
 from tests.durable.lives import kill_after, reap, some_seconds
@@ -14,6 +15,7 @@ from tests.durable.tables import TABLES
 from tests.workers.lives import begun
 
 KILLS = int(os.environ.get("KILLS", "12"))  # for each store and face
+AT_ONCE = Retrying(stop=stop_after_attempt(5))
 COUNT = 300
 EXPECTED = [str(n) for n in range(1, COUNT + 1)]
 
@@ -76,6 +78,7 @@ def lives_of(table, url, face, rng, *, make=careless, **options):
             transactional=True,
             concurrency=8,
             max_deliveries=1000,  # it may be killed as often by chance
+            retrying=AT_ONCE,
             **options,
         )
         if is_enough:

@@ -25,8 +25,9 @@ class Care:
     """
 
     def __init__(self, claim: Claim, *, max_deliveries: int, events: int) -> None:
-        self._hand = claim.hand
-        self._begun = claim.begun
+        # What shares its position with others comes again behind them: so it is not
+        # forgotten when another is taken.
+        self._begun = {} if claim.hand is None else {claim.hand: claim.begun}
         self._max_deliveries = max_deliveries
         self._left = events if claim.starts or claim.hand is not None else 0
         self.in_hand: tuple[str, int] | None = None
@@ -38,7 +39,7 @@ class Care:
 
     def was_begun(self, key: str) -> int:
         """How often lives before have begun it, as far as they said."""
-        return self._begun if key == self._hand else 0
+        return self._begun.get(key, 0)
 
     def is_poison(self, key: str) -> bool:
         """Whether it was begun as often as is allowed, and ended none of the times."""
@@ -48,10 +49,11 @@ class Care:
         """It is begun once more."""
         times = self.was_begun(key)
         self.in_hand = key, times
-        self._hand, self._begun = key, times + 1
+        self._begun[key] = times + 1
         self._left -= 1
 
     def ended(self, key: str) -> None:
         """It is done, or put aside."""
+        self._begun.pop(key, None)
         if self.in_hand is not None and self.in_hand[0] == key:
             self.in_hand = None

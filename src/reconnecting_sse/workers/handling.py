@@ -25,7 +25,7 @@ from reconnecting_sse.workers.calling import NeverAwaited
 from reconnecting_sse.workers.recording import Stopped, came_of, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from reconnecting_sse.core.deliveries import Delivery
     from reconnecting_sse.workers.desk import Desk
@@ -137,12 +137,13 @@ class Handling:
         """One attempt; the handler's error, where it raised one."""
         if not self._is_transactional:
             return (yield from self._called(deliveries))
-        pause = pauses()
+        pause = 0.01
         while True:
             try:
                 return (yield from self._in_transaction(deliveries))
             except _RolledBack:
-                yield next(pause)
+                yield pause
+            pause = min(2 * pause, ROLLBACK_SECONDS)
 
     def _called(self, deliveries: Sequence[Delivery], *more: Any) -> Steps:
         try:
@@ -252,14 +253,6 @@ class Handling:
 
 
 _letter_of = attrgetter("letter")
-
-
-def pauses() -> Iterator[float]:
-    """Seconds between attempts that the store rolled back."""
-    seconds = 0.01
-    while True:
-        yield seconds
-        seconds = min(2 * seconds, ROLLBACK_SECONDS)
 
 
 def is_of_integrity(error: StoreUnavailable) -> bool:
