@@ -10,7 +10,8 @@
 #                 bombs, of which none may keep anything waiting for 100 ms, and ten more
 #                 minutes of faults on each face (SOAK=600) in which no memory may grow;
 #                 and a thousand kills of a consumer with each store, and fifty restarts,
-#                 kills and frozen owners of a worker with a lease of ten seconds
+#                 kills and frozen owners of a worker with a lease of ten seconds, and
+#                 fleets of 300 feeds whose store stands still for thirty
 #   make check    format, lint and types
 #   make peers    what other clients do, probe by probe, into docs/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
@@ -99,7 +100,8 @@ chaos: $(DEVELOPMENT)
 	@$(if $(SEED),,KILLS=167 $(BIN)/python $(PYTEST) -q tests/durable/test_kills.py \
 		tests/workers/test_worker_kills.py --timeout 1200)
 	@$(if $(SEED),,LEASE=10 HANDOVERS=50 $(BIN)/python $(PYTEST) -q \
-		tests/workers/test_standby.py --timeout 3000)
+		tests/workers/test_standby.py tests/workers/test_fleet_processes.py \
+		--timeout 3000)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak sync $(SOAK))
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.soak async $(SOAK))
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,14 @@ def _call(command, **keywords):
     assert not done.returncode, done.stderr.decode()[-2000:]
 
 
+def _await(*command):
+    """Until it succeeds: a server may listen before it is ready."""
+    end = time.monotonic() + SECONDS
+    while subprocess.run(command, timeout=SECONDS, check=False).returncode:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @contextmanager
 def postgresql():
     """PostgreSQL, with a user and a database of his own."""
@@ -127,6 +136,9 @@ def postgresql():
         command = [*_as("postgres", "INT"), server, "-D", data, *options]
         # Not SIGTERM, which waits until the last client has left.
         with _running(command, folder, port, signal.SIGINT) as running:
+            _await(
+                program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(running.port)
+            )
             yield running
 
 
