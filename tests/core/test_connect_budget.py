@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconnecting_sse.core.budget import BURST, PER_SECOND, ConnectBudget
@@ -57,6 +57,7 @@ def test_being_late_delays_nobody_else():
     assert Fraction(10) <= now <= Fraction(10) + Fraction(3, 1000)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(SECONDS, SECONDS), min_size=1, max_size=25),
     RATES,
@@ -72,6 +73,7 @@ def test_no_window_has_more_than_its_share(coming, per_second, burst):
         assert last - first + 1 <= burst + per_second * (end - begin)
 
 
+@settings(deadline=None)
 @given(st.lists(SECONDS, min_size=1, max_size=25), RATES, st.integers(1, 10))
 def test_nobody_waits_for_longer_than_that_needs(pauses, per_second, burst):
     """Begun a moment earlier, some window would have had too much."""
@@ -86,6 +88,7 @@ def test_nobody_waits_for_longer_than_that_needs(pauses, per_second, burst):
             )
 
 
+@settings(deadline=None)
 @given(st.lists(SECONDS, max_size=30), RATES, st.integers(1, 10), SECONDS)
 def test_one_that_has_rested_is_as_a_new_one(pauses, per_second, burst, rest):
     budget, now = ConnectBudget(per_second, burst), Fraction(0)

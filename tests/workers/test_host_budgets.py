@@ -7,7 +7,7 @@ import selectors
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconnecting_sse.core.budget import ConnectBudget
@@ -128,6 +128,7 @@ def test_after_the_loop_was_blocked_there_is_a_burst_and_no_more():
     assert moments == pytest.approx([0, 0, 0, *[10.05] * 3, 10.15, 10.25, 10.35])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(SECONDS, st.none() | SECONDS), min_size=1, max_size=25),
     st.lists(st.tuples(SECONDS, SECONDS), max_size=3),

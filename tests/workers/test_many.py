@@ -22,6 +22,7 @@ from reconnecting_sse import (
     Workers,
     run_workers,
 )
+from reconnecting_sse.core.work_facts import Failed
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 from tests.durable.lives import fork, reap
@@ -178,6 +179,7 @@ def test_it_is_told_with_its_name_and_error_and_without_a_credential():
         assert told["durable_name"] == "bad"
         assert "404" in told["error"]
         assert "secret" not in repr(feeds.log.lines)
+        assert Failed(**told).level == "warning"
 
 
 @pytest.mark.parametrize("kind", [ValueError, asyncio.CancelledError])

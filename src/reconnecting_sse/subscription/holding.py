@@ -234,7 +234,8 @@ class Holding:
         with self.lock:
             if errand.settle is not None:
                 errand.settle()
-            elif not isinstance(ledger, WorkLedger):
+            else:
+                assert not isinstance(ledger, WorkLedger)
                 ledger.settle()
             ledger.did_commit(errand.mark, now)
 

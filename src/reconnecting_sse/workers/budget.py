@@ -27,7 +27,7 @@ class HostBudgets:
     """
 
     def __init__(self, per_second: float, burst: int) -> None:
-        ConnectBudget(per_second, burst)
+        ConnectBudget(per_second, burst)  # refuses what has no meaning
         self._numbers = (per_second, burst)
         self._clock = clocks.CLOCK
         self._lines: dict[Hashable, _Line] = {}
