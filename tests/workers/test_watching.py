@@ -9,6 +9,7 @@ import pytest
 from reconnecting_sse import CommitPolicy, State, StoreUnavailable
 from reconnecting_sse.core import health as judging
 from reconnecting_sse.stores import MemoryStore
+from reconnecting_sse.subscription import keeping
 from reconnecting_sse.subscription.clock import CLOCK
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 from reconnecting_sse.workers import watching
@@ -109,6 +110,31 @@ def test_a_store_that_fails_is_seen_until_it_does_not(face):
             until(lambda: worker.health().store_failing_for is not None)
             store.is_ill.clear()
             until(lambda: worker.health().store_failing_for is None)
+
+
+@pytest.mark.parametrize("call", ["commit", "begin"])
+def test_so_is_one_that_answers_questions_and_keeps_nothing(face, call, monkeypatch):
+    """A full disk, a lock, a replica: its answers do not have patience begin anew."""
+    monkeypatch.setattr(keeping, "REPLAY_SECONDS", 0.01)
+    commits = CommitPolicy(interval=0.01, patience=1.0)
+    with feed() as server:
+        store = Failing(call)
+        store.is_ill.set()
+        worker = worker_of(
+            face,
+            server.url,
+            store,
+            lambda *_: None,
+            source={"commits": commits},
+            transactional=call == "begin",
+        )
+        with Running(face, worker) as running, store:
+            until(lambda: worker.health().store_failing_for is not None)
+            since = worker._watch._holding.trouble_since
+            asked = store.calls.count("replays")
+            until(lambda: store.calls.count("replays") > asked + 1)
+            assert worker._watch._holding.trouble_since == since
+            assert isinstance(running.join(), StoreUnavailable)
 
 
 @pytest.mark.parametrize("call", ["claim", "commit"])

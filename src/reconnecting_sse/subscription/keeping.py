@@ -37,6 +37,10 @@ REPLAY_SECONDS = 2.0
 FAILING_SECONDS = 1.0
 """How often, at the least, a store that fails is tried."""
 
+# What a call that worked says of a store: nothing of the calls of a higher kind. One
+# whose disk is full, or that became a read-only replica, answers every question.
+_READS, _BEGINS, _WRITES = range(3)
+
 _LONG = 3600.0
 _backoff = wait_random_exponential(multiplier=0.02, max=FAILING_SECONDS)
 
@@ -84,6 +88,7 @@ class Keeping:
         self._asked_at: float | None = None  # while a call is under way
         self._failures = 0
         self._failing_since = 0.0
+        self._failing_kind = _READS  # the highest that failed
         self._retry_at = 0.0
 
     def admit(self, holding: Holding) -> None:
@@ -94,6 +99,7 @@ class Keeping:
     def dismiss(self, holding: Holding) -> None:
         """Serve it no more; somebody else will, or nobody."""
         self.duties[:] = [d for d in self.duties if d.holding is not holding]
+        self._failing_kind = _READS  # what failed may have been this one's alone
 
     def steps(self) -> Steps:
         """Everything, until nobody is left to be served."""
@@ -144,27 +150,27 @@ class Keeping:
 
     # ------------------------------------------------------------------ one call
 
-    def _ask(self, call: Call) -> Generator[Call | Rest, Any, Any]:
+    def _ask(self, call: Call, kind: int = _WRITES) -> Generator[Call | Rest, Any, Any]:
         """Make a call; an error comes back as a value, and is everybody's trouble."""
-        self._asked_at = self._clock.now()
+        since = self._asked_at = self._clock.now()
         outcome = yield call
         self._asked_at = None
         if isinstance(outcome, StoreUnavailable):
-            self._failed(outcome)
-        elif self._failures:
+            self._failed(outcome, kind, since)
+        elif self._failures and kind >= self._failing_kind:
             self._worked()
         return outcome
 
-    def _failed(self, error: StoreUnavailable) -> None:
-        now = self._clock.now()
-        self._failing_since = self._failing_since if self._failures else now
+    def _failed(self, error: StoreUnavailable, kind: int, since: float) -> None:
+        self._failing_kind = max(self._failing_kind, kind)
+        self._failing_since = self._failing_since if self._failures else since
         self._failures += 1
-        self._retry_at = now + _pause(error, self._failures)
+        self._retry_at = self._clock.now() + _pause(error, self._failures)
         for duty in self.duties:
             duty.holding.troubled(error, self._failing_since)
 
     def _worked(self) -> None:
-        self._failures, self._retry_at = 0, 0.0
+        self._failures, self._failing_kind, self._retry_at = 0, _READS, 0.0
         for duty in self.duties:
             duty.holding.troubled(None, None)
 
@@ -284,7 +290,7 @@ class Keeping:
         for duty in due:
             duty.replay_at = now + REPLAY_SECONDS
         claims = [_claim_of(duty.holding) for duty in due]
-        outcome = yield from self._ask(partial(self._store.replays, claims))
+        outcome = yield from self._ask(partial(self._store.replays, claims), _READS)
         if isinstance(outcome, BaseException):
             for duty in due:
                 _fail(duty.holding, outcome)
@@ -316,7 +322,7 @@ class Keeping:
     def _begin(
         self, holding: Holding, errand: Errand
     ) -> Generator[Call | Rest, Any, Any]:
-        outcome = yield from self._once(holding, errand, self._store.begin)
+        outcome = yield from self._once(holding, errand, self._store.begin, _BEGINS)
         if self._store.is_exclusive and not _is_failure(outcome):
             self._open = holding
             self._transactions += 1
@@ -326,13 +332,17 @@ class Keeping:
         return outcome
 
     def _once(
-        self, holding: Holding, errand: Errand, call: Callable[[Claim], Any]
+        self,
+        holding: Holding,
+        errand: Errand,
+        call: Callable[[Claim], Any],
+        kind: int = _WRITES,
     ) -> Generator[Call | Rest, Any, Any]:
         """A call for a claim; ``_Later`` while the store is failing."""
         if errand.is_dropped or holding.error is not None:
             return holding.error or StoreUnavailable("nobody wants it")
         errand.claim = _claim_of(holding)
-        outcome = yield from self._ask(partial(call, errand.claim))
+        outcome = yield from self._ask(partial(call, errand.claim), kind)
         if isinstance(outcome, StoreUnavailable):
             return _Later()
         _fail(holding, outcome)
@@ -341,7 +351,7 @@ class Keeping:
     def _recall(
         self, holding: Holding, errand: Errand
     ) -> Generator[Call | Rest, Any, Any]:
-        return (yield from self._once(holding, errand, self._store.recall))
+        return (yield from self._once(holding, errand, self._store.recall, _READS))
 
     def _record(
         self, holding: Holding, errand: Errand
@@ -362,7 +372,8 @@ class Keeping:
     def _abort(
         self, _holding: Holding, errand: Errand
     ) -> Generator[Call | Rest, Any, Any]:
-        outcome = yield from self._ask(partial(self._store.abort, errand.transaction))
+        abort = partial(self._store.abort, errand.transaction)
+        outcome = yield from self._ask(abort, _READS)  # it never fails
         self._open = None
         return outcome
 
@@ -407,7 +418,7 @@ class Keeping:
         assert mark.beside is not None
         ahead, settled = mark.beside.ahead, mark.beside.settled
         call = self._store.recall if ahead else self._letters_of
-        found = yield from self._surely(holding, call)
+        found = yield from self._surely(holding, call, _READS)
         if isinstance(found, BaseException):
             return found
         if ahead:
@@ -419,11 +430,11 @@ class Keeping:
         return self._store.letters(claim.name)
 
     def _surely(
-        self, holding: Holding, call: Callable[[Claim], Any]
+        self, holding: Holding, call: Callable[[Claim], Any], kind: int = _WRITES
     ) -> Generator[Call | Rest, Any, Any]:
         """A call before which nothing else may be done: tried until it is made."""
         while True:
-            outcome = yield from self._ask(partial(call, _claim_of(holding)))
+            outcome = yield from self._ask(partial(call, _claim_of(holding)), kind)
             if not isinstance(outcome, StoreUnavailable):
                 return outcome
             self._give_up_late()
