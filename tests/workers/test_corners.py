@@ -251,7 +251,9 @@ def test_a_stop_leaves_a_backfill_where_it_is(monkeypatch):
 
     def handle(event):
         if event.id == "2":
-            worker.stop()
+            # As a stop does, but the reader hears of it later.
+            worker._run.desk.is_stopping = True
+            asyncio.get_running_loop().call_later(0.05, worker.stop)
 
     store = MemoryStore()
     with ScriptedServer([FIRST, LATER]) as server:
