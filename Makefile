@@ -13,7 +13,7 @@
 #                 kills and frozen owners of a worker with a lease of ten seconds, and
 #                 fleets of 300 feeds whose store stands still for thirty
 #   make check    format, lint and types
-#   make peers    what other clients do, probe by probe, into docs/guarantees.md
+#   make peers    what other clients do, probe by probe, into docs/explanation/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
 #   make bench-against BASE=main    how fast we are, and that revision or folder was
 #   make build    the wheel and the source distribution, into dist

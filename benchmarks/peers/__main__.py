@@ -1,4 +1,4 @@
-"""``python -m benchmarks.peers``: measure everyone, and write docs/guarantees.md."""
+"""``python -m benchmarks.peers``: measure everyone, and write what they guarantee."""
 
 from __future__ import annotations
 

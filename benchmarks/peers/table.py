@@ -1,4 +1,4 @@
-"""The table in docs/guarantees.md: rules, the tests that hold them, who keeps them."""
+"""The table of the guarantees: rules, the tests that hold them, who keeps them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cells = dict[tuple[str, str], Finding]
 HERE = Path(__file__).parent
 RULES = HERE / "rules.toml"
 RESULTS = HERE / "results.json"
-PAGE = HERE.parents[1] / "docs" / "guarantees.md"
+PAGE = HERE.parents[1] / "docs" / "explanation" / "guarantees.md"
 BEGIN = "<!-- Written by `make peers`, from here"
 END = "<!-- to here. -->"
 

@@ -13,6 +13,7 @@ from reconnecting_sse.core.claims import DeadLetter
 from reconnecting_sse.core.commits import CommitPolicy
 from reconnecting_sse.core.decoder import EventStreamDecoder
 from reconnecting_sse.core.dialect import Dialect
+from reconnecting_sse.core.encoder import encode
 from reconnecting_sse.core.errors import (
     CertificateRejected,
     ClaimLost,
@@ -90,6 +91,7 @@ __all__ = [
     "aconnect_sse",
     "connect_sse",
     "dialects",
+    "encode",
     "lifecycle",
     "run_workers",
     "stores",

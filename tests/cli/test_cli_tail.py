@@ -902,7 +902,9 @@ def test_help_needs_neither_the_commands_nor_the_scripted_server():
 
 @pytest.mark.parametrize("command", commands.commands.values(), ids=lambda c: c.name)
 def test_every_option_is_documented(command):
-    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    page = (
+        Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
+    ).read_text()
     for option in command.params:
         if isinstance(option, click.Option):
             for spelling in (*option.opts, *option.secondary_opts):

@@ -1,4 +1,4 @@
-"""docs/architecture.md names what is there, and draws what imports obey."""
+"""docs/explanation/architecture.md names what is there, and draws what imports obey."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from tests.project.test_structure import ROOT, SOURCE, STOREYS
 
-PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
 QUOTED = set(re.findall(r"`([^`\n]+)`", PAGE))
 PATHS = {quoted for quoted in QUOTED if "/" in quoted or quoted.endswith(".py")}
 NAMES = {quoted.rstrip("()=") for quoted in QUOTED - PATHS}

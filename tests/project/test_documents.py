@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-API = ROOT / "docs" / "api.md"
+API = ROOT / "docs" / "reference" / "api.md"
 LANGUAGES = {"python", "text", "sh", "console"}
 OURS = "from reconnecting_sse import"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -203,7 +203,7 @@ def test_a_documented_command_line_is_accepted(block: Block, line: str) -> None:
 
 
 def test_the_tables_of_options_name_all_options_and_no_other() -> None:
-    page = ROOT / "docs" / "command-line.md"
+    page = ROOT / "docs" / "reference" / "command-line.md"
     documented = set()
     for row in re.findall(r"^\| (`-.+?) \|", page.read_text("utf-8"), re.MULTILINE):
         documented |= set(re.findall(r"(?<![\w-])--?[a-z][\w-]*|(?<![\w-])-\w\b", row))

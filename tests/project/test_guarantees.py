@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-PAGES = {"guarantees.md": 50, "durability.md": 20}  # and how many rules at least
+PAGES = {
+    "explanation/guarantees.md": 50,
+    "how-to/durability.md": 20,
+}  # and how many rules at least
 
 NAMED = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 

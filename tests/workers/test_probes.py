@@ -147,7 +147,7 @@ def test_so_are_the_alerts_that_the_documents_show(tmp_path):
     tool = shutil.which("promtool")
     if tool is None:
         pytest.skip("there is no promtool here (Debian: prometheus)")
-    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "monitoring.md").read_text("utf-8")
     shown = "    groups:" + page.partition("\n    groups:")[2].partition("\n\n")[0]
     rules = tmp_path / "rules.yml"
     rules.write_text(textwrap.dedent(shown), "utf-8")

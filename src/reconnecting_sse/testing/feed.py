@@ -9,6 +9,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from httpxr.sse import ServerSentEvent
+
+from reconnecting_sse.core.encoder import encode
 from reconnecting_sse.testing.pieces import pieces_of
 from reconnecting_sse.testing.script import (
     Answer,
@@ -90,8 +93,7 @@ class NumberedFeed:
         data = (
             self._data(n) if callable(self._data) else self._data.replace("{n}", str(n))
         )
-        lines = "".join(f"data: {line}\n" for line in data.split("\n"))
-        return f"id: {n}\n{lines}\n"
+        return encode(ServerSentEvent(data=data, id=str(n))).decode()
 
     def _after(self, last_event_id: str) -> range:
         try:
