@@ -1,0 +1,34 @@
+"""The pytest plugin: fixtures for code that subscribes to streams.
+
+pytest loads it in every run of an environment that has the package, so it imports
+nothing before a fixture is asked for, and stands beside the package, not in it. What
+the fixtures hand out is in ``reconnecting_sse.testing``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reconnecting_sse.testing import ScriptedServer
+
+
+@pytest.fixture
+def sse_server() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts servers that answer by a script, and ends them after the test.
+
+    ``sse_server(script, **options)`` is a started ``ScriptedServer``, with its
+    arguments; its errors are the test's.
+    """
+    from contextlib import ExitStack  # noqa: PLC0415
+
+    from reconnecting_sse.testing import ScriptedServer  # noqa: PLC0415
+
+    with ExitStack() as servers:
+        yield lambda *script, **options: servers.enter_context(
+            ScriptedServer(*script, **options)
+        )
