@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import threading
-
 import pytest
 
-from tests.durable.playing import PLAYERS, SECONDS
+from tests.durable.playing import PLAYERS, no_thread_left
 
 
 @pytest.fixture(params=PLAYERS, ids=["sync", "async"])
@@ -19,12 +16,8 @@ def play(request):
         players.append(request.param(url, store, **options))
         return players[-1]
 
-    yield make
-    for player in players:
-        player.end()
-    players.clear()
-    gc.collect()
-    for thread in threading.enumerate():
-        if thread.name == "reconnecting_sse.keeper":
-            thread.join(SECONDS)
-            assert not thread.is_alive()
+    with no_thread_left():
+        yield make
+        for player in players:
+            player.end()
+        players.clear()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
+import traceback
 from contextlib import contextmanager
 
 import httpxr
@@ -14,6 +16,23 @@ from reconnecting_sse.stores import MemoryStore
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 
 SECONDS = 20  # more than anything here takes
+
+
+@contextmanager
+def no_thread_left():
+    """Nothing that this package begins in the block outlives it."""
+    before = set(threading.enumerate())
+    yield
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name.startswith("reconnecting_sse."):
+            thread.join(SECONDS)
+            assert not thread.is_alive(), f"{thread.name} is {_stack_of(thread)}"
+
+
+def _stack_of(thread):
+    frame = sys._current_frames().get(thread.ident)
+    return "".join(traceback.format_stack(frame)[-6:])
 
 
 class Log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from contextlib import closing
 
 import httpxr
 import pytest
@@ -17,12 +18,14 @@ from reconnecting_sse import (
     State,
     StoreUnavailable,
 )
+from reconnecting_sse.core.claims import Beside, Mark
+from reconnecting_sse.core.deliveries import WorkLedger
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription import keepers
 from reconnecting_sse.subscription.errands import Errand
 from reconnecting_sse.subscription.holding import Durability, Holding
-from reconnecting_sse.subscription.keeping import Keeping
+from reconnecting_sse.subscription.keeping import Keeping, Rest
 from reconnecting_sse.subscription.lingering import (
     AsyncLingeringBody,
     Lingering,
@@ -32,6 +35,7 @@ from reconnecting_sse.testing import Answer, ScriptedServer
 from reconnecting_sse.transports.body import AsyncLiveBody, LiveBody
 from tests.durable.playing import Watched, feed
 from tests.durable.test_claims import Elsewhen, Failing, Meanwhile
+from tests.stores.calling import letter
 
 FEW = CommitPolicy(max_uncommitted=3, interval=0.01)
 
@@ -254,6 +258,57 @@ class Steps:
     def answer(self, outcome):
         self.step = self.steps.send(outcome)
         return self
+
+
+def test_no_dead_letter_is_handed_over_before_the_reader_knows_of_the_claim():
+    """The worker that heard of one then broke its keeper: there was no ledger yet."""
+    store, heard = MemoryStore(), []
+    before = store.claim("prices", None, "")
+    store.commit([(before, Mark(0, None, Beside(buried=(letter(),))))])
+    store.replay("prices", ["1.0"])
+    steps = Steps(store)
+    steps.holding.hear_replays = heard.extend
+    steps.answer(steps.step())
+    assert isinstance(steps.step, Rest)
+    assert not heard
+    steps.holding.ledger_of = WorkLedger
+    steps.holding.begin("")
+    steps.answer(None)
+    steps.answer(steps.step())
+    assert [one.key for one in heard] == ["1.0"]
+
+
+def test_a_fault_of_the_keeper_ends_all_whom_it_serves(play, monkeypatch):
+    """It died, and they waited for ever, in good health as far as anybody could see."""
+    store = Watched()
+    with feed() as server:
+        player = play(server.url, store).iterate()
+        player.take(1)
+        other = play(server.url, store, name="deployments").iterate()
+        other.take(1)
+        with monkeypatch.context() as broken:
+            broken.setattr(Keeping, "_commit", lambda _: faulty())
+            for each in (player, other):
+                with pytest.raises(KeyError, match="a fault"):
+                    each.rest()
+        assert play(server.url, store, name="new").iterate().ids(2) == ["1", "2"]
+
+
+def test_a_fault_of_the_keeper_ends_a_transaction_that_begins(
+    play, monkeypatch, tmp_path
+):
+    store = Watched(SqliteStore(tmp_path / "x.db"))
+    with feed() as server, closing(store.inner):
+        player = play(server.url, store).iterate()
+        player.take(1)
+        monkeypatch.setattr(Keeping, "_begin", lambda *_: faulty())
+        with pytest.raises(KeyError, match="a fault"), player.transaction():
+            pass
+
+
+def faulty():
+    raise KeyError("a fault")
+    yield
 
 
 def test_a_release_that_fails_is_tried_again_by_itself(play):

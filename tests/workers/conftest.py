@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import threading
 from contextlib import contextmanager
 
 import pytest
 
-from tests.durable.playing import SECONDS
+from tests.durable.playing import no_thread_left
 from tests.workers.working import FACES
 
 
@@ -39,13 +37,9 @@ def _workers(face):
         running.append(face(*args, **options))
         return running[-1].begin()
 
-    yield begin
-    for each in running:
-        each.worker.stop()
-        each.join()
-    running.clear()
-    gc.collect()
-    for thread in threading.enumerate():
-        if thread.name.startswith("reconnecting_sse."):
-            thread.join(SECONDS)
-            assert not thread.is_alive(), thread.name
+    with no_thread_left():
+        yield begin
+        for each in running:
+            each.worker.stop()
+            each.join()
+        running.clear()

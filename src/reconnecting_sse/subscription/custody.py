@@ -52,6 +52,7 @@ class Custody:
     def begin(self, position: str) -> None:
         """The claim is made, and this is where the subscription begins."""
         self.holding.begin(position)
+        self.wake()  # it may have waited for that
 
     def room(self) -> int:
         """How many events may be handed over without waiting."""

@@ -126,6 +126,11 @@ class Holding:
         self.ledger = kind(kept.commits, position)
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the reader knows of the claim."""
+        return self.ledger is not None
+
+    @property
     def is_auto(self) -> bool:
         """Whether an event is done when the next one is asked for."""
         return self.ledger_of is None and self.durability.commits.mode == "auto"
@@ -271,6 +276,13 @@ class Holding:
             if watcher is not None:
                 watcher.fail(error)
         self.ring()
+
+    def break_off(self, error: Exception) -> None:
+        """The keeper has failed: nobody sees to anything any more."""
+        self.is_over = True
+        self.end(error)
+        while self.errands:
+            self.errands.popleft().came_to(self.error)
 
     def ring(self) -> None:
         """Wake whoever waits for the keeper."""

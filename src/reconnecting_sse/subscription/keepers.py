@@ -72,7 +72,10 @@ class ThreadKeeper(_Keeper):
 
     def _run(self) -> None:
         while not _ended(self._store, self, self._keeping):
-            self._go_through(self._keeping.steps())
+            try:
+                self._go_through(self._keeping.steps())
+            except Exception as error:  # noqa: BLE001  (raised by those it served)
+                self._keeping.break_down(error)
 
     def _go_through(self, steps: Steps) -> None:
         outcome: Any = None
@@ -118,7 +121,10 @@ class TaskKeeper(_Keeper):
 
     async def _run(self) -> None:
         while not _ended(self._store, self, self._keeping):
-            await self._go_through(self._keeping.steps())
+            try:
+                await self._go_through(self._keeping.steps())
+            except Exception as error:  # noqa: BLE001  (raised by those it served)
+                self._keeping.break_down(error)
 
     async def _go_through(self, steps: Steps) -> None:
         outcome: Any = None

@@ -98,8 +98,17 @@ class Keeping:
 
     def dismiss(self, holding: Holding) -> None:
         """Serve it no more; somebody else will, or nobody."""
-        self.duties[:] = [d for d in self.duties if d.holding is not holding]
+        for duty in [d for d in self.duties if d.holding is holding]:
+            self.duties.remove(duty)  # in place: another may be admitted meanwhile
         self._failing_kind = _READS  # what failed may have been this one's alone
+
+    def break_down(self, error: Exception) -> None:
+        """Serve nobody any more: a fault of our own, which ends them all, and is told.
+
+        Whoever waits for an answer would wait for ever.
+        """
+        while self.duties:
+            self.duties.pop().holding.break_off(error)
 
     def steps(self) -> Steps:
         """Everything, until nobody is left to be served."""
@@ -143,10 +152,10 @@ class Keeping:
             return self._clock.now() + _LONG
         if holding.claim is None:
             return duty.claim_at
-        due_at = min(duty.commit_at, duty.replay_at)
-        return (
-            due_at if holding.durability.lease is None else min(due_at, duty.renew_at)
-        )
+        due = [duty.commit_at]
+        due += [duty.replay_at] * holding.has_begun
+        due += [duty.renew_at] * (holding.durability.lease is not None)
+        return min(due)
 
     # ------------------------------------------------------------------ one call
 
@@ -284,7 +293,8 @@ class Keeping:
     def _hear_replays(self) -> Steps:
         """Pass on the dead letters that are to be handed over once more: one call."""
         now = self._clock.now()
-        due = [duty for duty in self._held() if duty.replay_at <= now]
+        begun = [duty for duty in self._held() if duty.holding.has_begun]
+        due = [duty for duty in begun if duty.replay_at <= now]
         if not due:
             return
         for duty in due:
