@@ -5,6 +5,7 @@
 #   make test     all tests; fails below full branch coverage
 #   make test-uvloop   those of the transports and of the subscription, on uvloop
 #   make lowest   the quick ones, with the lowest versions that are allowed
+#   make pythons  the quick ones, with each later Python that is installed
 #   make neighbours   that what others need installs beside us, in its newest version
 #   make chaos    ten times 100,000 events through a proxy that breaks connections, then
 #                 bombs, of which none may keep anything waiting for 100 ms, and ten more
@@ -16,7 +17,7 @@
 #   make peers    what other clients do, probe by probe, into docs/explanation/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
 #   make bench-against BASE=main    how fast we are, and that revision or folder was
-#   make build    the wheel and the source distribution, into dist
+#   make build    the wheel and the source distribution, into dist, and looked over
 #   make clean    removes all that the others made
 #
 # ARGS is passed on:   make demo ARGS="--seed 7"   make test ARGS="-k decoder"
@@ -42,6 +43,11 @@ DEVELOPMENT := $(VENV)/.development
 LOWEST := .venv-lowest
 LOWEST_READY := $(LOWEST)/.ready
 
+# And once for each later Python that there is.
+LATER := 3.12 3.13 3.14
+LATER_HERE = $(foreach version,$(LATER),$(shell \
+	python$(version) -c 'print("$(version)")' 2>/dev/null))
+
 # Other clients are kept apart from what we need ourselves.
 BENCH := .venv-bench
 PEERS := $(BENCH)/.peers
@@ -65,7 +71,7 @@ FOUND = $(shell for name in $(SERVERS); do \
 MISSING = $(filter-out $(FOUND),$(SERVERS))
 IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(if $(MISSING),,yes)))
 
-.PHONY: help demo test test-uvloop lowest neighbours chaos check peers bench
+.PHONY: help demo test test-uvloop lowest pythons neighbours chaos check peers bench
 .PHONY: bench-against build clean
 
 help:
@@ -89,6 +95,14 @@ test-uvloop: $(DEVELOPMENT)
 lowest: $(LOWEST_READY)
 	$(LOWEST)/bin/python -m tests.project.lowest --check
 	$(LOWEST)/bin/python $(PYTEST) $(QUICK) $(ARGS)
+
+pythons: $(LATER_HERE:%=.venv-%/.ready)
+	@for version in $(LATER_HERE); do \
+		.venv-$$version/bin/python --version && \
+		.venv-$$version/bin/python $(PYTEST) $(QUICK) $(ARGS) || exit 1; \
+	done
+	@$(if $(filter-out $(LATER_HERE),$(LATER)),\
+		echo 'Not here and not tried: $(filter-out $(LATER_HERE),$(LATER))')
 
 neighbours: $(DEVELOPMENT)
 	$(BIN)/python -m tests.project.neighbours
@@ -125,9 +139,11 @@ bench-against: $(DEVELOPMENT)
 build: $(DEVELOPMENT)
 	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BENCH) .venv-against build dist .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(LATER:%=.venv-%) $(BENCH) .venv-against build dist .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -169,6 +185,13 @@ $(LOWEST_READY): $(DEVELOPMENT) pyproject.toml tests/project/lowest.py
 	@$(BIN)/python -m tests.project.lowest > $(LOWEST)/requirements.txt
 	@$(LOWEST)/bin/$(PIP_IN) install --quiet --requirement $(LOWEST)/requirements.txt \
 		--group test --editable '.[$(EXTRAS)]'
+	@touch $@
+
+.venv-%/.ready: pyproject.toml
+	@echo "Installing the package and what its tests need into .venv-$*"
+	@python$* -m venv --clear .venv-$*
+	@.venv-$*/bin/$(PIP_IN) install --quiet --upgrade 'pip>=25.1'
+	@.venv-$*/bin/$(PIP_IN) install --quiet --group test --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(PEERS): $(READY) pyproject.toml benchmarks/requirements.txt benchmarks/peers/requirements.txt
