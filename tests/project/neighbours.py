@@ -1,6 +1,6 @@
 """Whether this package holds anything back that others need in its newest version.
 
-A resolver is asked twice, for each Python: for the neighbours alone, and for them and us
+A resolver is asked twice for each Python: for the neighbours alone, and for them and us
 with all extras. Nothing that they get may be another version beside us. And we are to
 fit in what Home Assistant pins, which is the strictest host that a library meets.
 
@@ -24,7 +24,7 @@ OURS = f"{PROJECT['name']}[{EXTRAS}] @ {ROOT.as_uri()}"
 NEIGHBOURS = ("aiobotocore", "discord-py", "fastapi", "langchain", "openai")
 PYTHONS = ("3.11", "3.14")  # the first that is supported, and the newest
 SECONDS = 180
-"""How long a resolver may take; it needs a few, and more where it tries old releases."""
+"""How long a resolver may take; it needs a few, and more where it tries old ones."""
 
 RESOLVE = ("-m", "uv", "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate")
 DOWNLOAD = ("-m", "pip", "download", "-qq", "--no-deps", "--only-binary=:all:")

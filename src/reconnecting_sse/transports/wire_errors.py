@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
@@ -16,8 +15,6 @@ from reconnecting_sse.transports.http1.faults import MalformedError
 from reconnecting_sse.transports.troubles import Trouble, not_connected, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reconnecting_sse.transports.http1.faults import Fault
     from reconnecting_sse.transports.timeouts import Timeouts
     from reconnecting_sse.transports.ways.way import Way
@@ -79,6 +76,28 @@ _OF_CONNECTING = (*OF_THE_WIRE, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
+class Mapped:
+    """A block whose errors of the wire are raised as httpxr's.
+
+    No generator: from Python 3.12 on the frames of one that raises hold each other, and
+    with them the request, until the collector comes.
+    """
+
+    errors: WireErrors
+    stage: Stage
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: object
+    ) -> None:
+        is_connecting = self.stage is Stage.CONNECTING
+        if isinstance(error, _OF_CONNECTING if is_connecting else OF_THE_WIRE):
+            raise self.errors.of(error, self.stage) from error
+
+
+@dataclass(frozen=True, slots=True)
 class WireErrors:
     """The mapping for one connection.
 
@@ -104,14 +123,9 @@ class WireErrors:
             f"the response from {self.where} is closed; make a new request"
         )
 
-    @contextmanager
-    def mapped(self, stage: Stage) -> Iterator[None]:
+    def mapped(self, stage: Stage) -> Mapped:
         """Raise what the block raises as one of httpxr's errors."""
-        kinds = _OF_CONNECTING if stage is Stage.CONNECTING else OF_THE_WIRE
-        try:
-            yield
-        except kinds as error:
-            raise self.of(error, stage) from error
+        return Mapped(self, stage)
 
     def of(self, error: Exception, stage: Stage) -> httpxr.TransportError:
         """The httpxr error for one of the wire's."""
