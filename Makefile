@@ -14,6 +14,7 @@
 #                 kills and frozen owners of a worker with a lease of ten seconds, and
 #                 fleets of 300 feeds whose store stands still for thirty
 #   make check    format, lint and types
+#   make docs     the site, into docs/_build/html; a broken link or reference fails
 #   make peers    what other clients do, probe by probe, into docs/explanation/guarantees.md
 #   make bench    how fast they and we are, into docs/benchmarks.md
 #   make bench-against BASE=main    how fast we are, and that revision or folder was
@@ -71,8 +72,8 @@ FOUND = $(shell for name in $(SERVERS); do \
 MISSING = $(filter-out $(FOUND),$(SERVERS))
 IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(if $(MISSING),,yes)))
 
-.PHONY: help demo test test-uvloop lowest pythons neighbours chaos check peers bench
-.PHONY: bench-against build clean
+.PHONY: help demo test test-uvloop lowest pythons neighbours chaos check docs
+.PHONY: peers bench bench-against build clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -127,6 +128,10 @@ check: $(DEVELOPMENT)
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes reconnecting_sse --ignoreexternal
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright tests/typing
 
+docs: $(DEVELOPMENT)
+	@$(BIN)/sphinx-build -nW --keep-going --quiet --fresh-env docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
+
 peers: $(PEERS)
 	$(BENCH)/bin/python -m benchmarks.peers $(ARGS)
 
@@ -143,7 +148,7 @@ build: $(DEVELOPMENT)
 	$(BIN)/check-wheel-contents dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(LATER:%=.venv-%) $(BENCH) .venv-against build dist .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(LATER:%=.venv-%) $(BENCH) .venv-against build dist docs/_build .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -50,7 +50,10 @@ class Block:
 
 
 def documents() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """What is written about it: pages of the site, and those beside the README."""
+    beside = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    return [*beside, *(page for page in pages if "_build" not in page.parts)]
 
 
 def blocks_of(path: Path) -> list[Block]:

@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 import reconnecting_sse
+from reconnecting_sse import dialects, lifecycle, testing
 from reconnecting_sse.cli import commands
 from tests.documents import (
     ROOT,
@@ -112,7 +113,8 @@ def test_the_four_programs_of_the_comparison_were_found() -> None:
 
 
 def test_no_block_is_of_a_kind_that_nobody_checks() -> None:
-    assert {block.language for block in BLOCKS} <= LANGUAGES
+    kinds = {block.language for block in BLOCKS}
+    assert {kind for kind in kinds if not kind.startswith("{")} <= LANGUAGES
     for before, block in zip([None, *BLOCKS], BLOCKS, strict=False):
         if block.language == "text":
             assert before is not None, f"{block} is the output of nothing"
@@ -153,6 +155,29 @@ def test_the_reference_has_every_public_name() -> None:
     text = API.read_text("utf-8")
     named = set(re.findall(r"\w+", text))
     assert set(reconnecting_sse.__all__) <= named
+
+
+DIRECTIVE = re.compile(
+    r"^\.\. (?:auto\w+|py:\w+):: reconnecting_sse\.([\w.]+)$", re.MULTILINE
+)
+
+
+def public_names() -> list[str]:
+    """All that can be imported, each at its place."""
+    modules = (dialects, lifecycle, reconnecting_sse.stores, testing)
+    names = [name for name in reconnecting_sse.__all__ if name.islower() is False]
+    names += ["aconnect_sse", "connect_sse", "encode", "run_workers"]
+    for module in modules:
+        short = module.__name__.rpartition(".")[2]
+        here = set(module.__all__) - set(reconnecting_sse.__all__)
+        names += [f"{short}.{name}" for name in here]
+    return [*names, "testing.RespxTransport", "testing.AsyncRespxTransport"]
+
+
+def test_the_reference_has_each_public_name_at_one_place() -> None:
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    found = [name for page in pages for name in DIRECTIVE.findall(page.read_text())]
+    assert sorted(found) == sorted(public_names())
 
 
 def test_the_quick_start_names_what_the_package_brings() -> None:

@@ -244,7 +244,7 @@ def project_files() -> list[Path]:
     places = [ROOT / name for name in (".ci", "benchmarks", "docs", "src", "tests")]
     found = [path for place in places for path in place.rglob("*")]
     found += [path for path in ROOT.glob("*") if not path.name.startswith(".")]
-    left_out = {"__pycache__", Path(__file__).name}
+    left_out = {"__pycache__", "_build", Path(__file__).name}
     return [p for p in found if p.is_file() and not left_out & set(p.parts)]
 
 
