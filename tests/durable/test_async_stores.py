@@ -15,6 +15,8 @@ from reconnecting_sse import (
     StoreUnavailable,
 )
 from reconnecting_sse.stores import MemoryStore
+from reconnecting_sse.subscription import keepers
+from reconnecting_sse.subscription.keeping import Keeping
 from tests.durable.playing import SECONDS, Log, feed
 
 QUICK = CommitPolicy(interval=0.01)
@@ -168,3 +170,28 @@ def test_a_keeper_whose_loop_is_closed_can_be_woken():
         source.close()
         asyncio.run(source.aclose())
     assert store.calls[-1] == "release"
+
+
+def test_a_fault_of_the_keeper_is_raised_by_whom_it_serves(monkeypatch):
+    async def main(url):
+        store = Awaited()
+        async with httpxr.AsyncClient() as client, source_of(client, url, store) as s:
+            async for _ in s:
+                monkeypatch.setattr(Keeping, "_commit", lambda _: {}["a fault"])
+
+    with feed() as server, pytest.raises(KeyError, match="a fault"):
+        asyncio.run(main(server.url))
+
+
+def test_a_keeper_whose_loop_ends_is_forgotten():
+    store = Awaited()
+
+    async def main(url):
+        client = httpxr.AsyncClient()
+        events = aiter(source_of(client, url, store))
+        await anext(events)
+        await client.aclose()
+
+    with feed() as server:
+        asyncio.run(main(server.url))
+    assert id(store) not in keepers._keepers

@@ -46,16 +46,21 @@ def resolved(python: str, *wanted: str, within: Path | None = None) -> dict[str,
     return dict(line.split("==") for line in lines)
 
 
-def held_back(python: str) -> list[str]:
+def held_back(alone: dict[str, str], beside: dict[str, str]) -> list[str]:
     """What has another version beside us than without us."""
-    alone, beside = resolved(python, *NEIGHBOURS), resolved(python, *NEIGHBOURS, OURS)
-    versions = ", ".join(f"{name} {alone[name]}" for name in NEIGHBOURS)
-    sys.stdout.write(f"{python}, with {versions}: {len(beside)} packages\n")
     return [
-        f"{name} {version} is {beside.get(name)} beside us, on Python {python}"
+        f"{name} {version} is {beside.get(name)} beside us"
         for name, version in alone.items()
         if beside.get(name) != version
     ]
+
+
+def beside_neighbours(python: str) -> list[str]:
+    """What of theirs we hold back."""
+    alone, beside = resolved(python, *NEIGHBOURS), resolved(python, *NEIGHBOURS, OURS)
+    versions = ", ".join(f"{name} {alone[name]}" for name in NEIGHBOURS)
+    sys.stdout.write(f"{python}, with {versions}: {len(beside)} packages\n")
+    return held_back(alone, beside)
 
 
 def fit_in_home_assistant() -> None:
@@ -78,7 +83,7 @@ def fit_in_home_assistant() -> None:
 def main() -> None:
     with ThreadPoolExecutor() as pool:
         pinned = pool.submit(fit_in_home_assistant)
-        held = [line for lines in pool.map(held_back, PYTHONS) for line in lines]
+        held = [line for each in pool.map(beside_neighbours, PYTHONS) for line in each]
         pinned.result()
     sys.exit("\n".join(held) or None)
 

@@ -147,6 +147,16 @@ def test_a_replay_that_is_under_way_is_not_begun_again():
     assert desk.in_hand == 2
 
 
+def test_a_replay_waits_for_what_the_reader_has_begun():
+    desk = desk_of()
+    assert desk.may_begin()
+    desk.replay([letter_of("5")])
+    assert desk.is_clear
+    desk.care = SimpleNamespace(is_due=False)
+    desk.replay([letter_of("5")])
+    assert desk.in_hand == 1
+
+
 def test_a_reader_waits_for_what_a_dead_letter_has_begun():
     desk = SimpleNamespace(may_begin=lambda: False, care=None, is_over=False)
     steps = prelude.first(desk)

@@ -123,6 +123,10 @@ class TaskKeeper(_Keeper):
         while not _ended(self._store, self, self._keeping):
             try:
                 await self._go_through(self._keeping.steps())
+            except asyncio.CancelledError:  # the event loop ends
+                with _lock:
+                    _strike(self._store, self)
+                raise
             except Exception as error:  # noqa: BLE001  (raised by those it served)
                 self._keeping.break_down(error)
 
@@ -168,9 +172,14 @@ def _ended(store: Store, keeper: Keeper, keeping: Keeping) -> bool:
     with _lock:
         if keeping.duties:
             return False
-        if _keepers.get(id(store)) is keeper:
-            del _keepers[id(store)]
+        _strike(store, keeper)
         return True
+
+
+def _strike(store: Store, keeper: Keeper) -> None:
+    """Off the list, unless another has taken its place."""
+    if _keepers.get(id(store)) is keeper:
+        del _keepers[id(store)]
 
 
 def served(store: Store, holding: Holding) -> Keeper:
