@@ -21,6 +21,17 @@ def test_a_server_of_a_script(sse_server):
             assert [event.id for event in source.iter_sse()] == ["1", "2", "3"]
 
 
+def test_an_application_is_served(sse_app):
+    async def app(scope, receive, send):
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"data: a\n\n"})
+
+    with sse_app(app) as served:
+        source = ReconnectingEventSource(served.client(), "GET", "/", on_end="finish")
+        assert [event.data for event in source] == ["a"]
+
+
 def test_the_plugin_imports_nothing_of_the_package():
     program = (
         "import sys, pytest_reconnecting_sse;"

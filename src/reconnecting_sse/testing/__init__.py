@@ -1,7 +1,8 @@
 """What one needs to test against servers that fail: for our tests and for yours.
 
 ``ScriptedServer`` plays a script of answers on loopback; ``NumberedFeed`` is a script
-for a feed that can be resumed. ``RespxTransport`` and ``AsyncRespxTransport`` answer
+for a feed that can be resumed. ``ServedApplication`` answers from an ASGI application
+in process. ``RespxTransport`` and ``AsyncRespxTransport`` answer
 from respx routes instead; they need ``pip install "reconnecting-sse[testing]"``.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconnecting_sse.testing.application import ServedApplication
 from reconnecting_sse.testing.feed import (
     FAULT_KINDS,
     Fault,
@@ -16,6 +18,7 @@ from reconnecting_sse.testing.feed import (
     NumberedFeed,
     RandomFaults,
 )
+from reconnecting_sse.testing.resumed import Position, assert_resumed_from, by_header
 from reconnecting_sse.testing.script import (
     EVENT_STREAM,
     Answer,
@@ -57,6 +60,7 @@ __all__ = [
     "NumberedFeed",
     "PartOfChunk",
     "Pause",
+    "Position",
     "RandomFaults",
     "Raw",
     "RecordedRequest",
@@ -64,7 +68,10 @@ __all__ = [
     "Reset",
     "Script",
     "ScriptedServer",
+    "ServedApplication",
     "Step",
+    "assert_resumed_from",
+    "by_header",
 ]
 
 _NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")
