@@ -54,26 +54,21 @@ ARROWS = {
 }
 
 
+HEAD = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"
+ width="{WIDTH}" height="{HEIGHT}" role="img">
+<title>The states of a subscription</title>
+<style>{STYLE}</style>
+<marker id="tip" orient="auto" markerWidth="9" markerHeight="9" refX="7" refY="4"
+ markerUnits="userSpaceOnUse"><path class="tip" d="M0 0L8 4L0 8Z"/></marker>"""
+
+
 def drawn() -> str:
     """The picture."""
     parts = [_box(state) for state in State]
     for state, following in NEXT.items():
         parts += [_arrow(state, to, why) for to, why in following.items()]
     parts.append(_text(660, 300, "from each state"))
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
-            f' width="{WIDTH}" height="{HEIGHT}" role="img">',
-            "<title>The states of a subscription</title>",
-            f"<style>{STYLE}</style>",
-            '<marker id="tip" orient="auto" markerWidth="9" markerHeight="9" refX="7"'
-            ' refY="4" markerUnits="userSpaceOnUse">'
-            '<path class="tip" d="M0 0L8 4L0 8Z"/></marker>',
-            *parts,
-            "</svg>",
-            "",
-        ]
-    )
+    return "\n".join([HEAD, *parts, "</svg>", ""])
 
 
 def _box(state: State) -> str:
