@@ -44,12 +44,10 @@ THEIRS = "from httpxr.sse import"
 
 BLOCKS = [block for path in documents() for block in blocks_of(path)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
-TESTS = [
-    block
-    for block in PYTHON
-    if re.search("^(async )?def test_", block.text, re.MULTILINE)
-]
-PROGRAMS = [b for b in PYTHON if b not in TESTS and b.mark != BEFORE]
+ELSEWHERE = ("<!-- file: ", BEFORE)  # run with others, or with what others have
+HERE = [block for block in PYTHON if not block.mark.startswith(ELSEWHERE)]
+TESTS = [b for b in HERE if re.search("^(async )?def test_", b.text, re.MULTILINE)]
+PROGRAMS = [block for block in HERE if block not in TESTS]
 MIGRATIONS = [block for block in PROGRAMS if "# was: from httpxr.sse" in block.text]
 
 
@@ -231,6 +229,7 @@ COMMAND_LINES = [
     for block in BLOCKS
     for line in block.text.splitlines()
     if block.language in {"sh", "console"} and line.startswith("$ reconnecting-sse ")
+    if "$FEED" not in line  # the tutorial's are run
 ]
 
 
