@@ -49,15 +49,16 @@ def test_the_tutorial_can_be_followed(tmp_path):
         ["bash", "-c", text],
         cwd=tmp_path,
         env={**os.environ, "PATH": path, "PYTEST_ADDOPTS": "-p no:randomly"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # as on a terminal
         text=True,
         timeout=50,
         check=False,
     )
     printed = re.split(r"^=== \d+ ===\n", ended.stdout, flags=re.MULTILINE)[1:]
-    assert len(printed) == len(expected) + 1, ended.stdout + ended.stderr
+    assert len(printed) == len(expected) + 1, ended.stdout
     for (command, shown), output in zip(expected, printed, strict=False):
-        assert matches(output, shown), f"{command}\n{output}\n{ended.stderr}"
+        assert matches(output, shown), f"{command}\n{output}"
 
 
 def test_all_of_it_was_found():
