@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconnecting_sse.testing import ScriptedServer, ServedApplication
+    from reconnecting_sse.testing import ScriptedServer, ServedApplication, VirtualTime
 
 
 @pytest.fixture
@@ -44,3 +44,15 @@ def sse_app() -> Callable[[Any], ServedApplication]:
     from reconnecting_sse.testing import ServedApplication  # noqa: PLC0415
 
     return ServedApplication
+
+
+@pytest.fixture
+def virtual_time() -> Iterator[VirtualTime]:
+    """Makes waits instant and exact, on both faces; ``virtual_time.now`` is the time.
+
+    Instead of ``asyncio.run`` there is ``virtual_time.run``.
+    """
+    from reconnecting_sse.testing import VirtualTime  # noqa: PLC0415
+
+    with VirtualTime() as virtual:
+        yield virtual

@@ -35,6 +35,7 @@ from reconnecting_sse.testing.script import (
     Step,
 )
 from reconnecting_sse.testing.server import ScriptedServer
+from reconnecting_sse.testing.virtual_time import VirtualTime
 
 if TYPE_CHECKING:
     from reconnecting_sse.testing.respx import (
@@ -70,6 +71,7 @@ __all__ = [
     "ScriptedServer",
     "ServedApplication",
     "Step",
+    "VirtualTime",
     "assert_resumed_from",
     "by_header",
 ]
