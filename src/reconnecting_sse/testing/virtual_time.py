@@ -12,7 +12,6 @@ import selectors
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from math import inf
 from queue import Empty
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,7 +56,6 @@ class VirtualTime:
 
     def __init__(self) -> None:
         self.now: float = 0.0
-        self._wall = time.time()
         self._lock = threading.Lock()
         self._deadlines: dict[object, float] = {}
         self._away: set[threading.Thread] = set()
@@ -67,10 +65,10 @@ class VirtualTime:
 
     def __enter__(self) -> Self:
         for target, name, value in (
-            (clocks, "CLOCK", _VirtualClock(self)),
+            (clocks, "CLOCK", _VirtualClock(self, time.time())),
             (waiting, "now", lambda: self.now),
             (waiting, "ready", self._ready),
-            (sync_wire.SyncWire, "receive", _receiving(self)),
+            (sync_wire.SyncWire, "receive", _receive),
             (memory, "now", lambda: self.now),
             (connection, "paused", self._paused),
         ):
@@ -171,24 +169,20 @@ class VirtualTime:
 _READY, _RECEIVE = waiting.ready, sync_wire.SyncWire.receive
 
 
-def _receiving(virtual: VirtualTime) -> Callable[..., bytes]:
-    def receive(wire: sync_wire.SyncWire, longest: float | None) -> bytes:
-        socks = [wire._socket]  # noqa: SLF001
-        if not virtual.wait(partial(_READY, socks, selectors.EVENT_READ), longest):
-            assert longest is not None
-            raise SilenceError(longest)
-        return _RECEIVE(wire, longest)
-
-    return receive
+def _receive(wire: sync_wire.SyncWire, longest: float | None) -> bytes:
+    if not wire.arrives(longest):
+        assert longest is not None
+        raise SilenceError(longest)
+    return _RECEIVE(wire, longest)
 
 
 class _VirtualClock(clocks.Clock):
     """The clock of what is above the wire."""
 
-    def __init__(self, virtual: VirtualTime) -> None:
+    def __init__(self, virtual: VirtualTime, wall: float) -> None:
         self._virtual = virtual
         self.now = lambda: virtual.now
-        self.wall = lambda: virtual._wall + virtual.now  # noqa: SLF001
+        self.wall = lambda: wall + virtual.now
 
     def boot(self) -> float:
         return self._virtual.now

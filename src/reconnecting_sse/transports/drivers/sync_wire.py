@@ -175,7 +175,7 @@ class SyncWire:
             self._check()
         return data
 
-    def arrives(self, seconds: float) -> bool:
+    def arrives(self, seconds: float | None) -> bool:
         """Whether something comes within so long; or the wire is released."""
         return bool(waiting.ready([self._socket], selectors.EVENT_READ, seconds))
 
