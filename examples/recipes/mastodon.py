@@ -3,7 +3,7 @@
     MASTODON_TOKEN=… python mastodon.py https://mastodon.example
 
 The stream has no IDs and no replay: what was posted while nobody listened is fetched
-from the REST API once a connection is open again, before the stream goes on.
+from the REST API as soon as a connection is open again.
 """
 
 from __future__ import annotations
@@ -19,65 +19,96 @@ from reconnecting_sse import ReconnectingEventSource, StreamingTransport
 from reconnecting_sse.lifecycle import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconnecting_sse import Lifecycle
 
 PAGE = 40  # the most that a server gives at once
+OVERLAP = 40  # statuses; they may be streamed in another order than that of their IDs
+REMEMBERED = 10_000
 
 
-class Statuses:
-    """The statuses of a server's public timeline, each once, the oldest first."""
+class Timeline:
+    """The public timeline of a server from now on; ``handle`` gets each status once."""
 
-    def __init__(self, client: httpxr.Client, server: str) -> None:
+    def __init__(
+        self,
+        client: httpxr.Client,
+        server: str,
+        handle: Callable[[dict[str, Any]], object],
+    ) -> None:
         self._client = client
         self._server = server
-        self._newest = 0  # IDs are numbers, as text, and ascend
-        self._missed: deque[dict[str, Any]] = deque()
+        self._handle = handle
+        self._told: deque[str] = deque(maxlen=REMEMBERED)
+        # The newest ID, as it was after each of the last statuses.
+        self._newest: deque[int] = deque(maxlen=OVERLAP)
+        self._behind: int | None = None  # what is above it has to be fetched
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def follow(self) -> None:
+        """Hand over statuses for ever."""
+        self._newest.append(max(map(_number, self._page(limit=1)), default=0))
         source = ReconnectingEventSource(
             self._client,
             "GET",
             f"{self._server}/api/v1/streaming/public",
             on_lifecycle=self._heard,
+            on_comment=lambda _: self._catch_up(),  # one comes every 15 s
         )
         with source:
             for event in source:
-                # What a connection missed comes before its first event.
-                while self._missed:
-                    yield from self._new(self._missed.popleft())
+                self._catch_up()
                 if event.event == "update":
-                    yield from self._new(event.json())
-
-    def _new(self, status: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        # One that was posted while the others were fetched is in both.
-        if int(status["id"]) > self._newest:
-            self._newest = int(status["id"])
-            yield status
+                    self._tell(event.json())
 
     def _heard(self, fact: Lifecycle) -> None:
-        if isinstance(fact, Opened) and self._newest:
-            self._missed.extend(self._since(self._newest))
+        if isinstance(fact, Opened):
+            if self._behind is None:
+                self._behind = self._newest[0]
+            self._catch_up()
 
-    def _since(self, newest: int) -> Iterator[dict[str, Any]]:
+    def _catch_up(self) -> None:
+        if self._behind is None:
+            return
+        try:
+            for status in self._above(self._behind):
+                self._tell(status)
+        except httpxr.HTTPError as error:  # it is tried again soon
+            print("not caught up:", type(error).__name__, file=sys.stderr)
+        else:
+            self._behind = None
+
+    def _above(self, number: int) -> Iterator[dict[str, Any]]:
+        # min_id gives the page just above it; since_id would give the newest page.
+        while page := self._page(min_id=number, limit=PAGE):
+            yield from sorted(page, key=_number)
+            number = max(map(_number, page))
+
+    def _page(self, **params: int) -> list[dict[str, Any]]:
         url = f"{self._server}/api/v1/timelines/public"
-        while True:
-            # min_id: the page just above it; since_id would be the newest page.
-            answer = self._client.get(url, params={"min_id": newest, "limit": PAGE})
-            answer.raise_for_status()
-            page = sorted(answer.json(), key=lambda status: int(status["id"]))
-            if not page:
-                return
-            yield from page
-            newest = int(page[-1]["id"])
+        answer = self._client.get(url, params=params)
+        answer.raise_for_status()
+        page: list[dict[str, Any]] = answer.json()
+        return page
+
+    def _tell(self, status: dict[str, Any]) -> None:
+        if status["id"] not in self._told:
+            self._handle(status)
+            self._told.append(status["id"])
+            self._newest.append(max(self._newest[-1], _number(status)))
+
+
+def _number(status: dict[str, Any]) -> int:
+    return int(status["id"])  # numbers, as text
 
 
 def main() -> None:
+    def show(status: dict[str, Any]) -> None:
+        print(status["account"]["acct"], status["url"], flush=True)
+
     headers = {"Authorization": f"Bearer {os.environ['MASTODON_TOKEN']}"}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for status in Statuses(client, sys.argv[1]):
-            print(status["account"]["acct"], status["url"], flush=True)
+        Timeline(client, sys.argv[1], show).follow()
 
 
 if __name__ == "__main__":

@@ -339,30 +339,44 @@ class Mastodon:
     """A stream without IDs and replay; statuses are there for who asks by min_id."""
 
     def __init__(self):
-        self.connections, self.asked = 0, []
-        self.posted = [1, 2]
+        self.connections, self.asked, self.posted = 0, [], [1, 2]
 
     def __call__(self, request):
         assert request.header("authorization") == "Bearer key"
-        parts = urlsplit(request.target)
-        if parts.path == "/api/v1/timelines/public":
-            least = int(request.query("min_id"))
-            self.asked.append(least)
-            limit = int(request.query("limit"))
-            page = [n for n in self.posted if n > least][:limit]
-            body = json.dumps([self.status(n) for n in reversed(page)])
-            return Answer(headers=JSON, body=body)
-        assert parts.path == "/api/v1/streaming/public"
+        path = urlsplit(request.target).path
+        if path == "/api/v1/timelines/public":
+            return self._page(request)
+        assert path == "/api/v1/streaming/public"
         self.connections += 1
-        if self.connections == 1:
-            body = self.update(1) + ":thump\n\n" + self.update(2) + "event: update\n"
-            return Answer(body=body, end="cut")
-        # Posted while nobody listened: more than a page; and one just now, which the
-        # stream and the page both have.
+        return [self._first, self._second, self._third][self.connections - 1]()
+
+    def _page(self, request):
+        least, limit = request.query("min_id"), int(request.query("limit"))
+        if least is None:  # the newest ones
+            page = self.posted[-limit:]
+        else:
+            self.asked.append(int(least))
+            page = [n for n in self.posted if n > int(least)][:limit]
+        if self.connections == 3 and len(self.asked) < 6:
+            return Answer(503, headers=())
+        body = json.dumps([self.status(n) for n in reversed(page)])
+        return Answer(headers=JSON, body=body)
+
+    def _first(self):
+        """It is cut before its first status."""
+        return Answer(body=":)\n\nevent: upd", end="cut")
+
+    def _second(self):
+        """Two were posted meanwhile. Of the next two only the later one is streamed."""
+        self.posted = [1, 2, 3, 4]
+        return Answer(body=self.update(6) + "event: update\n", end="cut")
+
+    def _third(self):
+        """A server that is not up yet, and then is; it has more than a page."""
         self.posted = list(range(1, 101))
         deleted = block("7", event="delete")
-        body = [deleted, self.update(100), self.update(101)]
-        return Answer(body=body, end="hang")
+        late = [self.update(100), self.update(102), self.update(101)]
+        return Answer(body=[":thump\n", ":thump\n", deleted, *late], end="hang")
 
     def status(self, n):
         return {"id": str(n), "url": f"https://m/{n}", "account": {"acct": "me"}}
@@ -371,13 +385,25 @@ class Mastodon:
         return block(json.dumps(self.status(n)), event="update")
 
 
-def test_mastodon_fills_what_a_drop_missed():
-    stand_in, mastodon = Mastodon(), recipe("mastodon")
+def test_mastodon_fills_what_a_drop_missed(capsys):
+    stand_in, found = Mastodon(), []
+
+    def handle(status):
+        found.append(int(status["id"]))
+        if len(found) == 100:
+            raise KeyboardInterrupt
+
     headers = {"Authorization": "Bearer key"}
-    with ScriptedServer(stand_in) as server, client(headers=headers) as made:
-        statuses = islice(mastodon.Statuses(made, server.url), 101)
-        assert [int(each["id"]) for each in statuses] == list(range(1, 102))
-    assert stand_in.asked == [2, 42, 82, 100]
+    with (
+        ScriptedServer(stand_in) as server,
+        client(headers=headers) as made,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        recipe("mastodon").Timeline(made, server.url, handle).follow()
+    # 1 and 2 were there before; each other one comes once, in the streams' order.
+    assert found == [3, 4, 6, 5, *range(7, 101), 102, 101]
+    assert stand_in.asked == [2, 2, 4, 2, 2, 2, 42, 82, 100]
+    assert "not caught up: HTTPStatusError" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------ states
