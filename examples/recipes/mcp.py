@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from itertools import count
+from time import sleep as pause
 from typing import TYPE_CHECKING, Any
 
 import httpxr
 
 from reconnecting_sse import (
+    EventStreamDecoder,
     ReconnectingEventSource,
     StreamingTransport,
     connect_sse,
@@ -27,10 +28,12 @@ from reconnecting_sse import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconnecting_sse import EventSource, ServerSentEvent
+    from reconnecting_sse import ServerSentEvent
 
 REVISION = "2025-11-25"
+UNDERSTOOD = (REVISION, "2025-06-18")  # before, an answer could be a batch
 BOTH = "application/json, text/event-stream"
+ENDED = "the server ended the stream without an answer"
 CLIENT = {"name": "recipe", "version": "1.0"}
 
 
@@ -47,11 +50,18 @@ class Session:
         """What the server says of itself."""
         params = {"protocolVersion": REVISION, "capabilities": {}, "clientInfo": CLIENT}
         found = self.request("initialize", params)
+        if found["protocolVersion"] not in UNDERSTOOD:
+            raise RuntimeError(f"it speaks revision {found['protocolVersion']}")
         self._headers["MCP-Protocol-Version"] = found["protocolVersion"]
         notice = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         answer = self._client.post(self._url, json=notice, headers=self._headers)
         answer.raise_for_status()
         return found
+
+    def close(self) -> None:
+        """Tell the server that the session is over; it may not care (405)."""
+        if "MCP-Session-Id" in self._headers:
+            self._client.delete(self._url, headers=self._headers)
 
     def request(self, method: str, params: dict[str, Any]) -> Any:
         """The result of a request; what the server reports meanwhile is printed."""
@@ -65,19 +75,25 @@ class Session:
                 self._headers["MCP-Session-Id"] = session
             if source.response.headers["content-type"].startswith("application/json"):
                 return _result(json.loads(source.response.read()))
-            return self._streamed(source, number)
+            return self._streamed(source.response, number)
 
-    def _streamed(self, source: EventSource, number: int) -> Any:
-        last_event_id, retry = "", 0
+    def _streamed(self, response: httpxr.Response, number: int) -> Any:
+        # A decoder hears of IDs and times, too, that come without an event.
+        decoder = EventStreamDecoder()
         try:
-            for event in source.iter_sse():
-                last_event_id, retry = event.id, event.retry or retry
-                if _is_answer(event, number):
-                    return _result(event.json())
+            for chunk in response.stream:  # iter_bytes() waits for the end
+                for event in decoder.feed(chunk):
+                    if _is_answer(event, number):
+                        return _result(event.json())
         except httpxr.TransportError:  # cut
-            if not last_event_id:  # there is nothing to go on after
+            if not decoder.last_event_id:  # there is nothing to go on after
                 raise
-        time.sleep(retry / 1000)
+        if not decoder.last_event_id:
+            raise RuntimeError(ENDED)
+        pause((decoder.retry_ms or 0) / 1000)
+        return self._resumed(decoder.last_event_id, number)
+
+    def _resumed(self, last_event_id: str, number: int) -> Any:
         headers = {**self._headers, "Accept": "text/event-stream"}
         with ReconnectingEventSource(
             self._client, "GET", self._url, headers=headers, last_event_id=last_event_id
@@ -89,7 +105,7 @@ def _first_answer(events: Iterable[ServerSentEvent], number: int) -> Any:
     for event in events:
         if _is_answer(event, number):
             return _result(event.json())
-    raise RuntimeError("the server ended the stream without an answer")
+    raise RuntimeError(ENDED)
 
 
 def _is_answer(event: ServerSentEvent, number: int) -> bool:
@@ -113,7 +129,10 @@ def main() -> None:
         session = Session(client, url)
         session.initialize()
         params = {"name": tool, "arguments": json.loads(arguments)}
-        print(json.dumps(session.request("tools/call", params)))
+        try:
+            print(json.dumps(session.request("tools/call", params)))
+        finally:
+            session.close()
 
 
 if __name__ == "__main__":
