@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import httpxr
@@ -19,7 +20,9 @@ from fastapi.responses import StreamingResponse
 from reconnecting_sse import AsyncStreamingTransport, ReconnectingEventSource, encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
+
+    from starlette.types import Receive, Scope, Send
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a proxy in between is shown that all is well."""
@@ -27,15 +30,30 @@ HEARTBEAT = 15.0
 app = FastAPI()
 
 
+class Relayed(StreamingResponse):
+    """What a generator gives, which is closed as soon as the browser has left.
+
+    One that was just being sent something would stay open, and its connection, too.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(pieces, media_type="text/event-stream", headers=headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._pieces):
+            await super().__call__(scope, receive, send)
+
+
 @app.get("/events")
-async def events(last_event_id: Annotated[str, Header()] = "") -> StreamingResponse:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        relayed(last_event_id), media_type="text/event-stream", headers=headers
-    )
+async def events(last_event_id: Annotated[str, Header()] = "") -> Relayed:
+    # Browsers send UTF-8, and ASGI applications are given Latin-1.
+    seen = last_event_id.encode("latin-1").decode("utf-8", "replace")
+    return Relayed(relayed(seen))
 
 
-async def relayed(last_event_id: str) -> AsyncIterator[bytes]:
+async def relayed(last_event_id: str) -> AsyncGenerator[bytes, None]:
     """The feed's events as they come; the browser's leaving closes it."""
     client = httpxr.AsyncClient(transport=AsyncStreamingTransport())
     token = os.environ.get("FEED_TOKEN", "")

@@ -11,7 +11,7 @@ import json
 import ssl
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -603,6 +603,55 @@ def test_a_relay_leaves_the_feed_with_its_browser(monkeypatch):
             with ReconnectingEventSource(served.client(), "GET", "/events") as browser:
                 assert next(iter(browser)).id == "1"
             assert server.requests[0].closed_by_client.wait(5)
+
+
+def test_a_relay_leaves_the_feed_though_it_was_just_sending(monkeypatch):
+    """The server cancels it then outside of the generator, which would live on."""
+    relay = recipe("relay")
+
+    async def left_while_sent():
+        is_sending = asyncio.Event()
+
+        async def send(message):
+            if message["type"] == "http.response.body":
+                is_sending.set()
+                await asyncio.Event().wait()
+
+        async def receive():
+            await is_sending.wait()
+            return {"type": "http.disconnect"}
+
+        kind = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}}
+        place = {"method": "GET", "path": "/events", "query_string": b""}
+        async with asyncio.timeout(5):
+            await relay.app({**kind, **place, "headers": []}, receive, send)
+        # Its connection is closed by now: nothing waits for a collection of garbage.
+        hung_up = server.requests[0].closed_by_client
+        assert await asyncio.to_thread(hung_up.wait, 5)
+
+    with ScriptedServer(NumberedFeed(3, then="hang")) as server:
+        monkeypatch.setenv("FEED_URL", server.url)
+        asyncio.run(left_while_sent())
+
+
+def test_a_relay_serves_many_each_from_where_he_was(monkeypatch):
+    relay = recipe("relay")
+    with ScriptedServer(NumberedFeed(9, then="hang")) as server:
+        monkeypatch.setenv("FEED_URL", server.url)
+        with ServedApplication(relay.app) as served, ExitStack() as stack:
+            browsers = [
+                stack.enter_context(
+                    ReconnectingEventSource(
+                        served.client(), "GET", "/events", last_event_id=seen
+                    )
+                )
+                for seen in ("2", "5", "é")
+            ]
+            turns = islice(zip(*browsers, strict=True), 3)
+            found = [[event.id for event in turn] for turn in turns]
+        assert found == [["3", "6", "1"], ["4", "7", "2"], ["5", "8", "3"]]
+        sent = {request.header("last-event-id") for request in server.requests}
+        assert sent == {"2", "5", "é".encode().decode("latin-1")}
 
 
 def test_a_relay_ends_with_its_feed(monkeypatch):
