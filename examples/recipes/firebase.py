@@ -1,9 +1,10 @@
 """Keep a copy of a place in a database like Firebase's, for as long as it may be read.
 
-    FIREBASE_TOKEN=… python firebase.py https://example.firebaseio.com/chat
+    FIREBASE_TOKEN_FILE=token python firebase.py https://example.firebaseio.com/chat
 
 The server redirects to the host that has the data, and sends all of it first on each
-connection: so nothing has to be resumed. It says when the token has run out.
+connection: so nothing has to be resumed. It says when the token has run out; the next
+one is read from the file, which somebody else keeps fresh.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpxr
@@ -61,15 +63,24 @@ def with_put(copy: Any, steps: list[str], value: Any) -> Any:
     if not steps:
         return value
     first, *others = steps
-    children = dict(copy) if isinstance(copy, dict) else {}
+    children = children_of(copy)
     child = with_put(children.pop(first, None), others, value)
-    return children if child is None else {**children, first: child}
+    # A place without children is none.
+    return (children if child is None else {**children, first: child}) or None
+
+
+def children_of(copy: Any) -> dict[str, Any]:
+    """By name; where most names are numbers, the server writes an array instead."""
+    if isinstance(copy, list):
+        numbered = enumerate(copy)
+        return {str(n): child for n, child in numbered if child is not None}
+    return dict(copy) if isinstance(copy, dict) else {}
 
 
 def main() -> None:
-    token = os.environ["FIREBASE_TOKEN"]
+    file = Path(os.environ["FIREBASE_TOKEN_FILE"])
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for copy in copies(client, sys.argv[1], lambda: token):
+        for copy in copies(client, sys.argv[1], lambda: file.read_text().strip()):
             print(json.dumps(copy), flush=True)
 
 

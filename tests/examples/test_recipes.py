@@ -457,7 +457,9 @@ def test_mastodon_fills_what_a_drop_missed(capsys):
 def test_hue_is_trusted_by_its_id(tmp_path):
     authority, hue = trustme.CA(), recipe("hue")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("001788fffe123456").configure_cert(context)
+    # As the bridge's: its ID is its common name, and there is no alternative one.
+    certificate = authority.issue_cert(common_name="001788fffe123456")
+    certificate.configure_cert(context)
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(file)
     document = [
@@ -531,6 +533,35 @@ def test_firebase_is_copied_through_redirects_drops_and_tokens():
         None,
     ]
     assert stand_in.tokens == ["t0", "t1", "t2"]
+
+
+def test_firebase_copies_are_as_the_database_has_them():
+    with_put = recipe("firebase").with_put
+    # Children whose names are numbers come as an array.
+    people = {"people": [{"name": "Ann"}, None, {"name": "Cy"}]}
+    changed = with_put(people, ["people", "2", "name"], "Cyd")
+    assert changed == {"people": {"0": {"name": "Ann"}, "2": {"name": "Cyd"}}}
+    # Who has no children is not there.
+    assert with_put({"a": {"b": 1}, "c": 2}, ["a", "b"], None) == {"c": 2}
+    assert with_put({"a": {"b": 1}}, ["a", "b"], None) is None
+    assert with_put("text", ["a"], 1) == {"a": 1}
+
+
+def test_firebase_reads_a_fresh_token_for_each_connection(tmp_path, capsys):
+    firebase, file = recipe("firebase"), tmp_path / "token"
+    database = Firebase()
+    file.write_text("t0\n")
+
+    def answer(request):
+        step = database(request)
+        file.write_text(f"t{len(database.tokens)}\n")
+        return step
+
+    with ScriptedServer(answer) as server, pytest.raises(PermissionError):
+        variables = {"FIREBASE_TOKEN_FILE": str(file)}
+        printed(firebase, capsys, f"{server.url}/chat", **variables)
+    assert database.tokens == ["t0", "t1", "t2"]
+    assert capsys.readouterr().out.endswith("\nnull\n")
 
 
 class Flags:
