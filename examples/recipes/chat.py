@@ -3,7 +3,7 @@
     OPENAI_API_KEY=… python chat.py "Why is the sky blue?"
 
 A POST is not sent again once the server may have acted on it: a cut is a
-``StreamInterrupted``, with what was printed until then.
+``StreamInterrupted``, and an end before ``[DONE]`` a ``StreamEnded``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import httpxr
 
 from reconnecting_sse import (
     ReconnectingEventSource,
+    StreamEnded,
     StreamingTransport,
     StreamInterrupted,
 )
@@ -37,7 +38,9 @@ def spoken(client: httpxr.Client, url: str, question: str) -> Iterator[str]:
     )
     with source:
         for document in source.iter_json():
-            for choice in document["choices"]:
+            if "error" in document:  # the answer had begun: it is no status any more
+                raise RuntimeError(document["error"])
+            for choice in document["choices"]:  # there may be none, with the usage
                 yield choice["delta"].get("content") or ""
 
 
@@ -49,7 +52,7 @@ def main() -> None:
             for piece in spoken(client, url, sys.argv[1]):
                 print(piece, end="", flush=True)
             print()
-        except StreamInterrupted as error:
+        except (StreamInterrupted, StreamEnded) as error:
             sys.exit(f"\n{error}")
 
 

@@ -23,7 +23,6 @@ import trustme
 from reconnecting_sse import (
     CertificateRejected,
     ReconnectingEventSource,
-    StreamEnded,
     StreamingTransport,
     UnexpectedStatus,
     stores,
@@ -107,24 +106,27 @@ def test_chat_ends_with_done(capsys):
         assert printed(recipe("chat"), capsys, "Who?", **url) == "It is I.\n"
 
 
-def test_a_chat_that_is_cut_is_not_asked_again(capsys):
-    with ScriptedServer(Chat(end="cut", done="")) as server:
+@pytest.mark.parametrize(("end", "says"), [("cut", "interrupted"), ("finish", "ended")])
+def test_a_chat_that_is_not_whole_is_not_asked_again(capsys, end, says):
+    with ScriptedServer(Chat(end=end, done="")) as server:
         url = {"CHAT_URL": server.url, "OPENAI_API_KEY": "key"}
-        with pytest.raises(SystemExit, match="interrupted"):
+        with pytest.raises(SystemExit, match=says):
             printed(recipe("chat"), capsys, "Who?", **url)
         assert len(server.requests) == 1
     assert capsys.readouterr().out == "It is I."
 
 
-def test_a_chat_without_done_is_not_whole():
-    chat = recipe("chat")
+def test_a_chat_that_fails_on_its_way_says_why():
+    usage = block(json.dumps({"choices": [], "usage": {"total_tokens": 9}}))
+    error = block(json.dumps({"error": {"message": "overloaded"}}))
     headers = {"Authorization": "Bearer key"}
+    stand_in = Chat(done=usage + error)
     with (
-        ScriptedServer(Chat(end="finish", done="")) as server,
+        ScriptedServer(stand_in) as server,
         client(headers=headers) as made,
-        pytest.raises(StreamEnded),
+        pytest.raises(RuntimeError, match="overloaded"),
     ):
-        list(chat.spoken(made, server.url, "Who?"))
+        list(recipe("chat").spoken(made, server.url, "Who?"))
 
 
 class Responses(StandIn):
