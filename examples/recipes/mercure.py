@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def updates(
-    client: httpxr.Client, hub: str, topics: list[str], missed: Callable[[Gap], object]
+    client: httpxr.Client,
+    hub: str,
+    topics: list[str],
+    missed: Callable[[Gap], object],
+    *,
+    parameter: str = "lastEventID",
 ) -> Iterator[ServerSentEvent]:
     """The updates; ``missed`` is called where some were lost."""
     source = ReconnectingEventSource(
@@ -31,7 +36,7 @@ def updates(
         "GET",
         hub,
         params=[("topic", topic) for topic in topics],
-        dialect=dialects.mercure(),
+        dialect=dialects.mercure(parameter),
         on_gap=missed,
     )
     with source:
@@ -43,8 +48,14 @@ def main() -> None:
     if token := os.environ.get("MERCURE_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
     hub, *topics = sys.argv[1:]
+    # Newer hubs want last_event_id.
+    name = os.environ.get("MERCURE_PARAMETER", "lastEventID")
+
+    def missed(gap: Gap) -> None:
+        print(f"missed what came after {gap.asked_for}", file=sys.stderr)
+
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for update in updates(client, hub, topics, lambda gap: print("missed", gap)):
+        for update in updates(client, hub, topics, missed, parameter=name):
             print(update.id, update.data, flush=True)
 
 

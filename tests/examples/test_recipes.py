@@ -326,31 +326,48 @@ def test_wikimedia_goes_on_after_a_drop_and_in_another_run():
 
 
 class Hub(Mercure):
-    """Has forgotten what was before its third update."""
+    """Has forgotten what was before its sixth update, and says so."""
+
+    def __init__(self, parameter, header, resumed):
+        super().__init__()
+        self.parameter, self.resumed = parameter, (header, resumed)
 
     def __call__(self, request):
         answer = super().__call__(request)
         assert "topic=a" in request.target
         assert "topic=b" in request.target
         assert request.header("authorization") == "Bearer key"
-        if len(self.asked) == 2:
-            resumed = ("Mercure-Last-Event-ID", "urn:5")
-            answer = Answer(
-                headers=[("Content-Type", "text/event-stream"), resumed],
-                body="".join(self.blocks(5)),
-                end="hang",
-            )
-        return answer
+        if len(self.asked) == 1:
+            return answer
+        assert request.query(self.parameter) == "urn:4"
+        stream = ("Content-Type", "text/event-stream")
+        body = "".join(self.blocks(5))
+        return Answer(headers=[stream, self.resumed], body=body)
 
 
-def test_mercure_tells_of_what_its_hub_has_forgotten(capsys):
-    updates, missed = recipe("mercure").updates, []
-    headers = {"Authorization": "Bearer key"}
-    with ScriptedServer(Hub()) as server, client(headers=headers) as made:
-        found = islice(updates(made, server.url, ["a", "b"], missed.append), 5)
-        assert [event.id for event in found] == [f"urn:{n}" for n in (1, 2, 3, 4, 6)]
-    (gap,) = missed
-    assert (gap.asked_for, gap.resumed_after) == ("urn:4", "urn:5")
+@pytest.mark.parametrize(
+    ("parameter", "header", "resumed"),
+    [
+        ("lastEventID", "Last-Event-ID", "earliest"),
+        ("last_event_id", "Mercure-Last-Event-ID", "urn:5"),
+    ],
+)
+def test_mercure_tells_of_what_its_hub_has_forgotten(
+    capsys, monkeypatch, parameter, header, resumed
+):
+    mercure, hub = recipe("mercure"), Hub(parameter, header, resumed)
+    made = mercure.updates  # a hub's stream has no end
+    monkeypatch.setattr(mercure, "updates", lambda *a, **o: islice(made(*a, **o), 5))
+    variables = {"MERCURE_TOKEN": "key", "MERCURE_PARAMETER": parameter}
+    with ScriptedServer(hub) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["mercure.py", server.url, "a", "b"])
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        mercure.main()
+    shown = capsys.readouterr()
+    updates = [f"urn:{n} update {n}" for n in (1, 2, 3, 4, 6)]
+    assert shown.out.splitlines() == updates
+    assert shown.err == "missed what came after urn:4\n"
 
 
 class Topic(StandIn):
