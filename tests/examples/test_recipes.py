@@ -473,7 +473,7 @@ def test_mastodon_fills_what_a_drop_missed(capsys):
 # ------------------------------------------------------------------ states
 
 
-def test_hue_is_trusted_by_its_id(tmp_path):
+def test_hue_is_trusted_by_its_id(tmp_path, capsys):
     authority, hue = trustme.CA(), recipe("hue")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # As the bridge's: its ID is its common name, and there is no alternative one.
@@ -489,6 +489,8 @@ def test_hue_is_trusted_by_its_id(tmp_path):
     script = [
         Answer(body=f"{body}data: [{{", end="cut"),
         Answer(body=body, end="hang"),
+        Answer(body=body),
+        Answer(204, headers=()),
     ]
     with ScriptedServer(script, ssl_context=context) as server:
         address = urlsplit(server.url).netloc
@@ -501,6 +503,8 @@ def test_hue_is_trusted_by_its_id(tmp_path):
         made = hue.client_of("001788fffe999999", str(file), "key")
         with made, pytest.raises(CertificateRejected):
             next(hue.changes(made, address))
+        words = [address, "001788FFFE123456", str(file)]
+        assert printed(hue, capsys, *words, HUE_KEY="key") == "light lamp\n"
 
 
 class Firebase:
@@ -754,6 +758,74 @@ def test_several_feeds_are_followed_at_once():
             with pytest.raises(ExceptionGroup) as caught:
                 asyncio.run(main(gone.url))
             assert isinstance(caught.value.exceptions[0], UnexpectedStatus)
+
+
+def stopping(*answers, **pages):
+    """Streams one after another, and then 204: there will be no more."""
+    left = iter(answers)
+
+    def answer(request):
+        for part, page in pages.items():
+            if part in request.target:
+                return Answer(headers=JSON, body=page)
+        return next(left, Answer(204, headers=()))
+
+    return answer
+
+
+def _edit(n):
+    meta = {"domain": "de.wikipedia.org"}
+    edit = {"meta": meta, "wiki": "dewiki", "type": "edit", "title": f"page {n}"}
+    return block(json.dumps(edit), id=f'[{{"offset":{n}}}]')
+
+
+def _message(n):
+    return block(json.dumps({"id": f"m{n}", "event": "message", "message": f"no. {n}"}))
+
+
+def _status(n):
+    status = {"id": str(n), "url": f"https://m/{n}", "account": {"acct": "me"}}
+    return block(json.dumps(status), event="update")
+
+
+def _flag(n):
+    flags = {"dark-mode": {"version": n, "on": n == 2}}
+    return block(json.dumps({"path": "/", "data": {"flags": flags}}), event="put")
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "words", "variables", "lines"),
+    [
+        ("wikimedia", _edit, ["dewiki"], {}, ["page 1", "page 2"]),
+        ("ntfy", _message, ["URL"], {}, [" no. 1", " no. 2"]),
+        (
+            "mastodon",
+            _status,
+            ["URL"],
+            {"MASTODON_TOKEN": "key"},
+            ["me https://m/1", "me https://m/2"],
+        ),
+        (
+            "flags",
+            _flag,
+            ["URL"],
+            {"FLAGS_KEY": "key"},
+            ["dark-mode is False", "dark-mode is True"],
+        ),
+        ("several_feeds", lambda n: f"data: {n}\n\n", ["URL"], {}, ["URL 1", "URL 2"]),
+    ],
+)
+def test_a_program_prints_until_its_server_says_stop(
+    *, name, event, words, variables, lines, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)  # where a store may be written
+    first = Answer(body=f"retry: 1\n{event(1)}data: cut of", end="cut")
+    script = stopping(first, Answer(body=event(2)), timelines="[]")
+    with ScriptedServer(script) as server:
+        words = [word.replace("URL", server.url) for word in words]
+        variables = {**variables, "WIKIMEDIA_URL": server.url}
+        out = printed(recipe(name), capsys, *words, **variables)
+        assert out.replace(server.url, "URL").splitlines() == lines
 
 
 def test_every_recipe_is_told_of():
