@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconnecting_sse.testing import ScriptedServer
+    from reconnecting_sse.testing import CrashReport, ScriptedServer
 
 
 @pytest.fixture
@@ -32,3 +32,11 @@ def sse_server() -> Iterator[Callable[..., ScriptedServer]]:
         yield lambda *script, **options: servers.enter_context(
             ScriptedServer(*script, **options)
         )
+
+
+@pytest.fixture
+def crash_points() -> Callable[..., CrashReport]:
+    """``reconnecting_sse.testing.crash_points``: kills a handler between any effects."""
+    from reconnecting_sse.testing import crash_points  # noqa: PLC0415
+
+    return crash_points

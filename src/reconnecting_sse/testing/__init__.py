@@ -1,7 +1,8 @@
 """What one needs to test against servers that fail: for our tests and for yours.
 
 ``ScriptedServer`` plays a script of answers on loopback; ``NumberedFeed`` is a script
-for a feed that can be resumed. ``RespxTransport`` and ``AsyncRespxTransport`` answer
+for a feed that can be resumed. ``crash_points`` kills a handler between any two of
+its effects, and says what was lost or came twice. ``RespxTransport`` and ``AsyncRespxTransport`` answer
 from respx routes instead; they need ``pip install "reconnecting-sse[testing]"``.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconnecting_sse.testing.crashes.report import CrashPoint, CrashReport
+from reconnecting_sse.testing.crashes.trying import crash_points
 from reconnecting_sse.testing.feed import (
     FAULT_KINDS,
     Fault,
@@ -50,6 +53,8 @@ __all__ = [
     "FAULT_KINDS",
     "Answer",
     "Close",
+    "CrashPoint",
+    "CrashReport",
     "Fault",
     "FaultKind",
     "Handler",
@@ -65,6 +70,7 @@ __all__ = [
     "Script",
     "ScriptedServer",
     "Step",
+    "crash_points",
 ]
 
 _NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")

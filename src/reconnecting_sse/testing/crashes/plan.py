@@ -1,0 +1,227 @@
+"""What is tried: the caller's handler, and how a life of it is made."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import warnings
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import httpxr
+from httpxr.sse import ServerSentEvent
+from tenacity import Retrying, stop_after_attempt
+
+from reconnecting_sse.core.callers import is_coroutine_function
+from reconnecting_sse.core.commits import CommitPolicy
+from reconnecting_sse.source import ReconnectingEventSource, subscription_of
+from reconnecting_sse.stores import MemoryStore
+from reconnecting_sse.testing.crashes.boundaries import Boundaries, BoundedStore
+from reconnecting_sse.testing.crashes.feed import AsyncFeed, Feed
+from reconnecting_sse.testing.crashes.tracing import LineTracer
+from reconnecting_sse.workers.worker import SubscriptionWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from reconnecting_sse.stores.store import Store
+    from reconnecting_sse.testing.crashes.boundaries import Boundary
+
+URL = "https://crash-points.test/"
+SETTLING_SECONDS = 0.2
+"""How long a line waits, at most, until what was done before it is committed."""
+
+_in_hand: ContextVar[str] = ContextVar("in_hand")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The caller's keywords, as ``crash_points`` explains them."""
+
+    handler: Callable[..., Any]
+    store: Callable[[], Store]
+    effects: Callable[[], Iterable[Any]]
+    events: int
+    event: Callable[[int], ServerSentEvent]
+    key: Callable[[ServerSentEvent], object]
+    effects_per_event: int
+    loop: bool
+    files: Collection[str]
+    seconds: float
+    commits: CommitPolicy | None
+    worker: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What the handler is called."""
+        return getattr(self.handler, "__name__", type(self.handler).__name__)
+
+    def trial(self, number: int, token: str) -> Trial:
+        """One try, with a name and events that no other has."""
+        first = number * self.events + 1
+        events = [self.event(n) for n in range(first, first + self.events)]
+        return Trial(self, f"crash-points-{token}-{number}", events)
+
+    @property
+    def policy(self) -> CommitPolicy:
+        """Each event is committed as early as can be, unless the caller says when."""
+        if self.commits is not None:
+            return self.commits
+        comes_alone = not (self.loop or self.worker.get("batch"))
+        return CommitPolicy(every=1 if comes_alone else None, interval=0.002)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A durable name, and its feed; it may live several times."""
+
+    plan: Plan
+    durable_name: str
+    events: Sequence[ServerSentEvent]
+    names: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, event in enumerate(self.events, 1):
+            self.names[event.id] = f"event {number}"
+        if len(self.names) < len(self.events) or "" in self.names:
+            raise ValueError("event= gives each number an event with an ID of its own")
+
+    def name_of(self, event_id: str) -> str:
+        """What an event is called in every trial."""
+        return self.names.get(event_id, "")
+
+    def live(self, deadly: Boundary | None = None) -> dict[str, Any]:
+        """A whole life, in a process of its own: what it came to, and was warned of."""
+        boundaries = Boundaries(deadly)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _Life(self, boundaries).live()
+            gc.collect()  # a coroutine that nobody awaits says so as it goes
+        return {
+            "passed": [asdict(boundary) for boundary in boundaries.passed],
+            "warned": [
+                f"{type(w.message).__name__}: {w.message}"
+                for w in caught
+                if issubclass(w.category, RuntimeWarning)
+            ],
+        }
+
+
+class _Life:
+    """What one life needs."""
+
+    def __init__(self, trial: Trial, boundaries: Boundaries) -> None:
+        self._trial = trial
+        self._plan = plan = trial.plan
+        self._is_async = is_coroutine_function(plan.handler)
+        self._boundaries = boundaries
+        self._tracer = LineTracer(plan.files, self._reach_line)
+        self._source = self._made_source(self._made_store())
+
+    def _made_store(self) -> Any:
+        store = self._plan.store()
+        if isinstance(store, MemoryStore):
+            raise TypeError(
+                "a MemoryStore dies with its process, and so does what it knows: try"
+                " the handler with the store that it will have, such as an SqliteStore"
+            )
+        return BoundedStore(store, self._boundaries.reach, self._trial.name_of)
+
+    def _made_source(self, store: Any) -> ReconnectingEventSource:
+        events = self._trial.events
+        client: httpxr.Client | httpxr.AsyncClient
+        if self._is_async:
+            client = httpxr.AsyncClient(transport=AsyncFeed(events), trust_env=False)
+        else:
+            client = httpxr.Client(transport=Feed(events), trust_env=False)
+        return ReconnectingEventSource(
+            client,
+            "GET",
+            URL,
+            store=store,
+            name=self._trial.durable_name,
+            commits=self._plan.policy,
+            on_end="finish",
+        )
+
+    # ------------------------------------------------------------------ working
+
+    def live(self) -> None:
+        """From the claim to the release."""
+        if self._is_async:
+            with self._tracer.tracing():
+                asyncio.run(self._aloop() if self._plan.loop else self._worker().arun())
+        elif self._plan.loop:
+            with self._source, self._tracer.tracing():
+                self._plan.handler(self._source)
+        else:
+            self._worker().run()
+
+    async def _aloop(self) -> None:
+        async with self._source:
+            await self._plan.handler(self._source)
+
+    def _worker(self) -> SubscriptionWorker:
+        options = {
+            "retrying": Retrying(stop=stop_after_attempt(2)),
+            "dead_letters": False,
+            **self._plan.worker,
+        }
+        watched = self._awatched() if self._is_async else self._watched()
+        return SubscriptionWorker(self._source, watched, **options)
+
+    def _watched(self) -> Callable[..., Any]:
+        handler = self._plan.handler
+
+        @wraps(handler, updated=())
+        def call(*args: Any) -> Any:
+            _in_hand.set(self._named(args[0]))
+            with self._tracer.tracing():  # a worker's thread
+                return handler(*args)
+
+        return call
+
+    def _awatched(self) -> Callable[..., Any]:
+        handler = self._plan.handler
+
+        @wraps(handler, updated=())
+        async def call(*args: Any) -> Any:
+            _in_hand.set(self._named(args[0]))
+            return await handler(*args)
+
+        return call
+
+    def _named(self, argument: ServerSentEvent | Sequence[ServerSentEvent]) -> str:
+        events = argument if isinstance(argument, list) else [argument]
+        first, last = (self._trial.name_of(events[n].id) for n in (0, -1))
+        return first if first == last else f"{first} to {last.removeprefix('event ')}"
+
+    # ------------------------------------------------------------------ lines
+
+    def _reach_line(self, name: str) -> None:
+        self._settle()
+        handed = self._trial.name_of(self._source.last_event_id)
+        self._boundaries.reach(name, _in_hand.get(handed))
+
+    def _settle(self) -> None:
+        """Let what is done be committed first: it may be, while the next line runs."""
+        holding: Any = vars(subscription_of(self._source))["holding"]
+        end = time.monotonic() + SETTLING_SECONDS
+        while _waits(holding) and time.monotonic() < end:
+            time.sleep(0.0005)
+
+
+def _waits(holding: Any) -> bool:
+    """Whether a keeper, in its thread, is about to commit."""
+    if holding.ledger is None or holding.has_transaction or holding.error:
+        return False
+    with holding.lock:
+        return bool(holding.ledger.has_news)
+
+
+def numbered(n: int) -> ServerSentEvent:
+    """An event, where the caller does not care."""
+    return ServerSentEvent(data=f'{{"n": {n}}}', id=str(n))
