@@ -36,7 +36,7 @@ def sse_server() -> Iterator[Callable[..., ScriptedServer]]:
 
 @pytest.fixture
 def crash_points() -> Callable[..., CrashReport]:
-    """``reconnecting_sse.testing.crash_points``: kills a handler between any effects."""
+    """Kills a handler between any two effects: ``testing.crash_points``."""
     from reconnecting_sse.testing import crash_points  # noqa: PLC0415
 
     return crash_points

@@ -2,8 +2,9 @@
 
 ``ScriptedServer`` plays a script of answers on loopback; ``NumberedFeed`` is a script
 for a feed that can be resumed. ``crash_points`` kills a handler between any two of
-its effects, and says what was lost or came twice. ``RespxTransport`` and ``AsyncRespxTransport`` answer
-from respx routes instead; they need ``pip install "reconnecting-sse[testing]"``.
+its effects, and says what was lost or came twice. ``RespxTransport`` and
+``AsyncRespxTransport`` answer from respx routes instead; they need
+``pip install "reconnecting-sse[testing]"``.
 """
 
 from __future__ import annotations

@@ -65,7 +65,9 @@ def chosen(boundaries: Sequence[Boundary], budget: int) -> list[Boundary]:
     for number, boundary in enumerate(boundaries):
         ranks.append((seen[boundary.place], number))
         seen[boundary.place] += 1
-    return [boundaries[number] for _, number in sorted(sorted(ranks)[:budget], key=_own)]
+    return [
+        boundaries[number] for _, number in sorted(sorted(ranks)[:budget], key=_own)
+    ]
 
 
 def _own(rank: tuple[int, int]) -> int:

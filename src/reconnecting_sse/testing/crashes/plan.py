@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 import warnings
 from contextvars import ContextVar
@@ -41,6 +40,7 @@ _in_hand: ContextVar[str] = ContextVar("in_hand")
 class Plan:
     """The caller's keywords, as ``crash_points`` explains them."""
 
+    name: str
     handler: Callable[..., Any]
     store: Callable[[], Store]
     effects: Callable[[], Iterable[Any]]
@@ -55,9 +55,9 @@ class Plan:
     worker: Mapping[str, Any]
 
     @property
-    def name(self) -> str:
-        """What the handler is called."""
-        return getattr(self.handler, "__name__", type(self.handler).__name__)
+    def is_async(self) -> bool:
+        """Which face it is for."""
+        return is_coroutine_function(self.handler)
 
     def trial(self, number: int, token: str) -> Trial:
         """One try, with a name and events that no other has."""
@@ -99,7 +99,6 @@ class Trial:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             _Life(self, boundaries).live()
-            gc.collect()  # a coroutine that nobody awaits says so as it goes
         return {
             "passed": [asdict(boundary) for boundary in boundaries.passed],
             "warned": [
@@ -110,13 +109,25 @@ class Trial:
         }
 
 
+def made_source(
+    events: Sequence[ServerSentEvent], *, is_async: bool, **options: Any
+) -> ReconnectingEventSource:
+    """A source of these events, which then ends."""
+    client: httpxr.Client | httpxr.AsyncClient
+    if is_async:
+        client = httpxr.AsyncClient(transport=AsyncFeed(events), trust_env=False)
+    else:
+        client = httpxr.Client(transport=Feed(events), trust_env=False)
+    return ReconnectingEventSource(client, "GET", URL, on_end="finish", **options)
+
+
 class _Life:
     """What one life needs."""
 
     def __init__(self, trial: Trial, boundaries: Boundaries) -> None:
         self._trial = trial
         self._plan = plan = trial.plan
-        self._is_async = is_coroutine_function(plan.handler)
+        self._is_async = plan.is_async
         self._boundaries = boundaries
         self._tracer = LineTracer(plan.files, self._reach_line)
         self._source = self._made_source(self._made_store())
@@ -131,20 +142,12 @@ class _Life:
         return BoundedStore(store, self._boundaries.reach, self._trial.name_of)
 
     def _made_source(self, store: Any) -> ReconnectingEventSource:
-        events = self._trial.events
-        client: httpxr.Client | httpxr.AsyncClient
-        if self._is_async:
-            client = httpxr.AsyncClient(transport=AsyncFeed(events), trust_env=False)
-        else:
-            client = httpxr.Client(transport=Feed(events), trust_env=False)
-        return ReconnectingEventSource(
-            client,
-            "GET",
-            URL,
+        return made_source(
+            self._trial.events,
+            is_async=self._is_async,
             store=store,
             name=self._trial.durable_name,
             commits=self._plan.policy,
-            on_end="finish",
         )
 
     # ------------------------------------------------------------------ working
@@ -194,7 +197,7 @@ class _Life:
 
         return call
 
-    def _named(self, argument: ServerSentEvent | Sequence[ServerSentEvent]) -> str:
+    def _named(self, argument: Any) -> str:
         events = argument if isinstance(argument, list) else [argument]
         first, last = (self._trial.name_of(events[n].id) for n in (0, -1))
         return first if first == last else f"{first} to {last.removeprefix('event ')}"

@@ -24,8 +24,7 @@ _TWICE = (
     "Twice: the effect was there, and the position not yet. Write both in one"
     " transaction (transactional=True, source.transaction()), or make the effect"
     " idempotent: under the event's ID, so that a second time changes nothing (INSERT …"
-    " ON CONFLICT DO NOTHING); then it is assert_at_least_once() without an effect"
-    " twice, too."
+    " ON CONFLICT DO NOTHING)."
 )
 _PAST_IT = (
     "Twice: it was written past the transaction, and stayed when that was rolled back."
@@ -33,8 +32,8 @@ _PAST_IT = (
     " in this store (a mail, a request) has to be idempotent."
 )
 _FAILED = (
-    "Failed: the life after the crash could not go on. What a handler finds half done it"
-    " has to put right, or to do again."
+    "Failed: the life after the crash could not go on. What a handler finds half done"
+    " it has to put right, or to do again."
 )
 
 

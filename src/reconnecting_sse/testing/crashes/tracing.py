@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ SHOWN = 60
 """How much of a line is shown, in characters."""
 
 
-def file_of(function: Any) -> str:
-    """The file that a handler's code is in, whatever it is wrapped in.
+def code_of(function: Any) -> CodeType:
+    """The code of a handler, whatever it is wrapped in.
 
     Raises:
         TypeError: It has no lines: it is not written in Python.
@@ -30,13 +31,13 @@ def file_of(function: Any) -> str:
     inner = inspect.unwrap(inner)
     for found in (inner, getattr(inner, "__call__", None)):  # noqa: B004  (an object's)
         code = getattr(found, "__code__", None)
-        if code is not None:
-            return str(code.co_filename)
+        if isinstance(code, CodeType):
+            return code
     raise TypeError(f"{function!r} has no lines of its own: give a Python function")
 
 
 class LineTracer:
-    """A trace function; what was traced before goes on being traced.
+    """Tells of lines; what a thread was traced by before goes on being told, too.
 
     Args:
         files: Whose lines they are.
@@ -46,36 +47,43 @@ class LineTracer:
     def __init__(self, files: Collection[str], reach: Callable[[str], object]) -> None:
         self._files = files
         self._reach = reach
-        self._before: Any = None  # such as coverage's
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
         """Trace what this thread calls in the block."""
         before = sys.gettrace()
-        self._before = None if before is self else before
-        sys.settrace(self)
+        sys.settrace(self.traced_with(before))
         try:
             yield
         finally:
             sys.settrace(before)
 
-    def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
-        """A call is made; what it returns traces it."""
-        before = self._before and self._before(frame, event, arg)
-        # Coverage's puts itself in the place of what has called it.
-        sys.settrace(self)
-        if frame.f_code.co_filename not in self._files:
-            return before
-        return partial(self._trace, [before])
+    def traced_with(self, before: Any) -> Callable[..., Any]:
+        """A trace function for one thread, which hands on to another, or to None."""
 
-    def _trace(
-        self, before: list[Any], frame: FrameType, event: str, arg: Any
-    ) -> Callable[..., Any]:
-        if event == "line":
-            self._reach(line_at(frame))
-        if before[0] is not None:
-            before[0] = before[0](frame, event, arg)
-        return partial(self._trace, before)
+        def call(frame: FrameType, event: str, arg: Any) -> Any:
+            theirs = None
+            if before is not None:
+                theirs = before(frame, event, arg)
+                sys.settrace(call)  # coverage's puts itself in the place of its caller
+            if frame.f_code.co_filename not in self._files:
+                return theirs
+            return self._lines(theirs)
+
+        return call
+
+    def _lines(self, theirs: Any) -> Callable[..., Any]:
+        """What one frame is traced by."""
+
+        def line(frame: FrameType, event: str, arg: Any) -> Any:
+            nonlocal theirs
+            if event == "line":
+                self._reach(line_at(frame))
+            if theirs is not None:
+                theirs = theirs(frame, event, arg)
+            return line
+
+        return line
 
 
 def line_at(frame: FrameType) -> str:
@@ -84,4 +92,4 @@ def line_at(frame: FrameType) -> str:
     name = f"before {Path(file).name}:{number}"
     text = linecache.getline(file, number).strip()
     shown = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-    return f"{name}  {shown}" if shown else name
+    return f"{name}: {shown}" if shown else name

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from reconnecting_sse.core.callers import plain
 from reconnecting_sse.testing.crashes.boundaries import Boundary, chosen
 from reconnecting_sse.testing.crashes.lives import Life, lived
-from reconnecting_sse.testing.crashes.plan import Plan, Trial, numbered
+from reconnecting_sse.testing.crashes.plan import Plan, Trial, made_source, numbered
 from reconnecting_sse.testing.crashes.report import CrashPoint, CrashReport
-from reconnecting_sse.testing.crashes.tracing import file_of
+from reconnecting_sse.testing.crashes.tracing import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -85,7 +85,9 @@ def crash_points(
         TypeError: The handler is no Python function, or ``effects`` gives no effects.
         RuntimeError: Nothing forks here.
     """
+    code = code_of(handler)
     plan = Plan(
+        name=code.co_name if code.co_name != "__call__" else type(handler).__name__,
         handler=handler,
         store=store,
         effects=effects,
@@ -94,7 +96,7 @@ def crash_points(
         key=key or _id_of,
         effects_per_event=effects_per_event,
         loop=loop,
-        files=[file_of(handler), *map(_file, modules)],
+        files=[code.co_filename, *map(_file, modules)],
         seconds=seconds,
         commits=commits,
         worker=worker,
@@ -122,6 +124,8 @@ class _Try:
     def report(self, budget: int) -> CrashReport:
         """Live without a crash, then with one at so many boundaries at most."""
         began_at = time.monotonic()
+        # What is imported late is imported here, once: it takes 60 ms in each process.
+        made_source([], is_async=self._plan.is_async)
         found = self._rehearsed()
         visited = chosen(found, budget)
         points = [self._crashed(boundary) for boundary in visited]
@@ -168,16 +172,11 @@ class _Try:
         counts, wanted = self._counts(trial), self._plan.effects_per_event
         wrong = [f"{n}: {counts[n]}" for n in trial.names.values()]
         if any(counts[name] != wanted for name in trial.names.values()):
-            raise AssertionError(
-                "\n".join(
-                    [
-                        f"{self._plan.name}: without any crash, each event must have"
-                        f" {wanted} effects, and had ({'; '.join(wrong)})",
-                        *warned,
-                        _NOT_ONE_EACH,
-                    ]
-                )
+            said = (
+                f"{self._plan.name}: without any crash, each event must have"
+                f" {_effects(wanted)}, and they had: {'; '.join(wrong)}."
             )
+            raise AssertionError("\n".join([said, *warned, _NOT_ONE_EACH]))
 
     # ------------------------------------------------------------------ with one
 
@@ -213,6 +212,10 @@ _NOT_ONE_EACH = (
     " memory written before the end? Does effects= give every effect, as the event's"
     " ID, or a row that begins with it (or with what key= says)?"
 )
+
+
+def _effects(count: int) -> str:
+    return "one effect" if count == 1 else f"{count} effects"
 
 
 def _key_of(effect: Any) -> str:
