@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import os
+import posix
 import re
 import signal
 import sqlite3
 import sys
 import threading
 from contextlib import closing, suppress
+from dataclasses import fields
 from functools import partial
+from types import SimpleNamespace
 
+import coverage
 import pytest
 import sqlalchemy
 
 from reconnecting_sse import CommitPolicy
 from reconnecting_sse.stores import MemoryStore, SqliteStore, SqlStore
 from reconnecting_sse.testing.crashes.boundaries import Boundaries, Boundary, chosen
+from reconnecting_sse.testing.crashes.plan import Life, Plan, numbered, settle
 from reconnecting_sse.testing.crashes.tracing import LineTracer
 from tests.testing import crashing
 
 FACES = ["sync", "async"]
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(monkeypatch):
+    """To measure a process takes longer than to live in it; those of the plugin are."""
+    monkeypatch.setattr(coverage.Coverage, "current", lambda: None)
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    monkeypatch.setattr(os, "_exit", posix._exit)
 
 
 class Shop:
@@ -228,15 +241,6 @@ def test_a_handler_that_swallows_what_goes_wrong(words, shop):
     assert "Is no error swallowed?" in said
 
 
-def test_a_handler_that_fails_without_any_crash(words):
-    def handle(event):
-        raise ValueError("no such table")
-
-    said = words(handle)
-    assert "handle fails without any crash, in a process of its own" in said
-    assert "ValueError: no such table" in said
-
-
 def test_a_store_that_dies_with_its_process(words):
     assert "a MemoryStore dies with its process" in words(id_of, store=MemoryStore)
 
@@ -399,6 +403,39 @@ def test_a_boundary_kills(monkeypatch):
     boundaries.reach("there", "event 1")
     assert killed == [(os.getpid(), signal.SIGKILL)]
     assert str(boundaries.passed[-1]) == "event 1, there (time 2)"
+
+
+def plan_of(shop, **options):
+    keywords = dict.fromkeys(field.name for field in fields(Plan))
+    keywords |= {"events": 2, "event": numbered, "worker": {}, "files": []}
+    return Plan(**{**keywords, "handler": id_of, "store": shop.store, **options})
+
+
+def test_a_line_is_named_by_the_event_in_hand(shop):
+    """In process, as nothing is measured that a trace function calls."""
+    boundaries = Boundaries()
+    life = Life(plan_of(shop).trial(3, "t"), boundaries)
+    life.reach_line("before a line")
+    assert boundaries.passed == [Boundary("before a line")]
+
+
+def test_when_events_are_committed_may_be_said(shop):
+    assert plan_of(shop).policy.every == 1
+    assert plan_of(shop, worker={"batch": 9}).policy.every is None
+    assert plan_of(shop, commits=CommitPolicy(every=7)).policy.every == 7
+    with pytest.raises(TypeError, match="MemoryStore"):
+        Life(plan_of(shop, store=MemoryStore).trial(0, "t"), Boundaries())
+
+
+def test_a_line_waits_until_what_is_done_is_committed():
+    news = [False, True, True]
+    holding = SimpleNamespace(
+        ledger=None, has_transaction=False, error=None, lock=threading.Lock()
+    )
+    settle(holding)  # before the claim there is none
+    holding.ledger = type("", (), {"has_news": property(lambda _: news.pop())})()
+    settle(holding)
+    assert not news
 
 
 def test_lines_are_traced_beside_whoever_traces():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reconnecting_sse.stores.store import Store
+    from reconnecting_sse.subscription.holding import Holding
     from reconnecting_sse.testing.crashes.boundaries import Boundary
 
 URL = "https://crash-points.test/"
@@ -98,7 +99,7 @@ class Trial:
         boundaries = Boundaries(deadly)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            _Life(self, boundaries).live()
+            Life(self, boundaries).live()
         return {
             "passed": [asdict(boundary) for boundary in boundaries.passed],
             "warned": [
@@ -121,7 +122,7 @@ def made_source(
     return ReconnectingEventSource(client, "GET", URL, on_end="finish", **options)
 
 
-class _Life:
+class Life:
     """What one life needs."""
 
     def __init__(self, trial: Trial, boundaries: Boundaries) -> None:
@@ -129,7 +130,7 @@ class _Life:
         self._plan = plan = trial.plan
         self._is_async = plan.is_async
         self._boundaries = boundaries
-        self._tracer = LineTracer(plan.files, self._reach_line)
+        self._tracer = LineTracer(plan.files, self.reach_line)
         self._source = self._made_source(self._made_store())
 
     def _made_store(self) -> Any:
@@ -204,20 +205,21 @@ class _Life:
 
     # ------------------------------------------------------------------ lines
 
-    def _reach_line(self, name: str) -> None:
-        self._settle()
+    def reach_line(self, name: str) -> None:
+        """A line is about to run."""
+        settle(vars(subscription_of(self._source))["holding"])
         handed = self._trial.name_of(self._source.last_event_id)
         self._boundaries.reach(name, _in_hand.get(handed))
 
-    def _settle(self) -> None:
-        """Let what is done be committed first: it may be, while the next line runs."""
-        holding: Any = vars(subscription_of(self._source))["holding"]
-        end = time.monotonic() + SETTLING_SECONDS
-        while _waits(holding) and time.monotonic() < end:
-            time.sleep(0.0005)
+
+def settle(holding: Holding) -> None:
+    """Let what is done be committed first: it may be, while the next line runs."""
+    end = time.monotonic() + SETTLING_SECONDS
+    while _waits(holding) and time.monotonic() < end:
+        time.sleep(0.0005)
 
 
-def _waits(holding: Any) -> bool:
+def _waits(holding: Holding) -> bool:
     """Whether a keeper, in its thread, is about to commit."""
     if holding.ledger is None or holding.has_transaction or holding.error:
         return False
