@@ -7,14 +7,18 @@ the fixtures hand out is in ``reconnecting_sse.testing``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconnecting_sse.testing import CrashReport, ScriptedServer
+    from reconnecting_sse.testing import (
+        CrashReport,
+        ScriptedServer,
+        ServedApplication,
+    )
 
 
 @pytest.fixture
@@ -32,6 +36,18 @@ def sse_server() -> Iterator[Callable[..., ScriptedServer]]:
         yield lambda *script, **options: servers.enter_context(
             ScriptedServer(*script, **options)
         )
+
+
+@pytest.fixture
+def sse_app() -> Callable[[Any], ServedApplication]:
+    """Serves ASGI applications without a socket.
+
+    ``with sse_app(app) as served:`` for ``served.client()``, and ``async with`` for
+    ``served.async_client()``.
+    """
+    from reconnecting_sse.testing import ServedApplication  # noqa: PLC0415
+
+    return ServedApplication
 
 
 @pytest.fixture

@@ -18,16 +18,13 @@ import sys
 import threading
 from pathlib import Path
 from subprocess import PIPE
-from unittest import mock
 
 import click
 import pytest
 import trustme
 from httpxr.sse import ServerSentEvent
-from tenacity import stop_after_attempt
 
-from reconnecting_sse import ReconnectingEventSource
-from reconnecting_sse.cli import commands, feed, main, report, tail
+from reconnecting_sse.cli import commands, main, report, tail
 from reconnecting_sse.cli.events import as_json, as_text, escaped
 from reconnecting_sse.cli.output import Output, OutputError
 from reconnecting_sse.testing import (
@@ -300,18 +297,16 @@ def test_an_expired_certificate_is_not_to_be_trusted(tmp_path):
 
 
 def test_what_there_is_no_option_for_is_not_advised():
-    limit = "max_event_bytes="
-    with (
-        mock.patch.object(feed, "ReconnectingEventSource", small_events),
-        ScriptedServer([events("data: " + "x" * 100 + "\n\n")]) as server,
-    ):
-        result = run(server.url)
-    assert result.stderr.endswith("one event is larger than 50 bytes\n")
-    assert limit not in result.stderr
+    advice = "moved away; or name it with trusted_origins=, or give lease=5"
+    assert report.in_options(advice) == "moved away, or give --lease SECONDS"
 
 
-def small_events(*args, **keywords):
-    return ReconnectingEventSource(*args, **keywords, max_event_bytes=50)
+def test_what_there_is_an_option_for_is_named_by_it():
+    body = "data: " + "x" * 100 + "\n\n"
+    with ScriptedServer([events(body)]) as server:
+        result = run("--max-event-bytes", "50", server.url)
+    assert "one event is larger than 50 bytes" in result.stderr
+    assert result.stderr.endswith("raise --max-event-bytes\n")
 
 
 # They speak to who gives the keywords, or of clients that the program has not.
@@ -469,26 +464,20 @@ def test_a_permanent_error_repeats_what_the_server_says(body, said):
     assert line.endswith(f"are the credentials right, and still valid{said}")
 
 
-def test_a_connection_that_is_refused_is_said_as_the_library_says_it(monkeypatch):
-    monkeypatch.setattr(feed, "ReconnectingEventSource", impatient)
+def test_a_connection_that_is_refused_is_said_as_the_library_says_it():
     with socket.socket() as deaf:  # bound, and never listens
         deaf.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{deaf.getsockname()[1]}"
-        result = run(f"http://{host}/")
+        result = run("--retry-max", "0", f"http://{host}/")
     assert result.exit_code == 1
     assert f"ConnectError: could not connect to {host}: " in result.stderr
 
 
-def test_what_the_server_says_is_there_when_tail_gives_up(monkeypatch):
+def test_what_the_server_says_is_there_when_tail_gives_up():
     busy = Answer(503, headers=[("Retry-After", "0")], body="closed for today")
-    monkeypatch.setattr(feed, "ReconnectingEventSource", impatient)
     with ScriptedServer([busy] * 2) as server:
-        result = run(server.url)
+        result = run("--retry-max", "1", server.url)
     assert result.stderr.endswith("in trouble. It said: closed for today\n")
-
-
-def impatient(*args, **options):
-    return ReconnectingEventSource(*args, **options, stop=stop_after_attempt(1))
 
 
 def test_a_page_for_browsers_is_not_repeated():

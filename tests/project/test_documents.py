@@ -41,7 +41,13 @@ TABLE_ROW = re.compile(r"^\| `(\w+)` \| `(.+?)` \|", re.MULTILINE)
 THEIRS = "from httpxr.sse import"
 
 BLOCKS = [block for path in documents() for block in blocks_of(path)]
-PROGRAMS = [block for block in BLOCKS if block.language == "python"]
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+TESTS = [
+    block
+    for block in PYTHON
+    if re.search("^(async )?def test_", block.text, re.MULTILINE)
+]
+PROGRAMS = [block for block in PYTHON if block not in TESTS]
 MIGRATIONS = [block for block in PROGRAMS if "# was: from httpxr.sse" in block.text]
 
 
@@ -83,6 +89,23 @@ def test_a_program_runs_live_and_prints_what_its_page_says(block: Block) -> None
     assert not site.late, f"the server waited for these to be printed: {site.late}"
     documented = documented_output(block)
     assert documented is None or matches(output, documented), output
+
+
+def test_the_tests_in_the_documents_pass(tmp_path: Path) -> None:
+    """Each is a file of its own, run by the pytest that a user has."""
+    for number, block in enumerate(TESTS):
+        (tmp_path / f"test_{number}.py").write_text(block.text, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    child = subprocess.run(
+        [*command, "-W", "error", "--timeout", "20"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    count = sum(block.text.count("def test_") for block in TESTS)
+    assert f"\n{count} passed" in child.stdout, child.stdout
 
 
 @pytest.mark.parametrize("block", MIGRATIONS, ids=str)

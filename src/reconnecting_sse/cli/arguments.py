@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ONLY_A_SCHEME = re.compile(r"(https?([:/]|$)|$)", re.IGNORECASE)
 
+_SIZE = re.compile("([0-9]{1,15})([kmg]?)", re.IGNORECASE)
+
 
 def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
     """A callback for click that lets ``check`` see the text given, if any."""
@@ -130,6 +132,24 @@ def body(
     if len(given) > 1:
         raise click.BadParameter("give it once; several are not joined with '&'")
     return os.fsencode(given[0]) if given else None
+
+
+def size(text: str) -> int:
+    """A number of bytes, with curl's suffixes: powers of 1024."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise click.BadParameter("write a number of bytes, as in 4096, 500k, 16M or 1G")
+    return int(found[1]) << 10 * " kmg".index(found[2].lower() or " ")
+
+
+def path(text: str) -> tuple[str, ...]:
+    """Where in a JSON document something is: keys and indexes."""
+    steps = tuple(text.split("."))
+    if not all(steps):
+        raise click.BadParameter(
+            "write keys and indexes with dots between, as in choices.0.delta.content"
+        )
+    return steps
 
 
 def seconds(

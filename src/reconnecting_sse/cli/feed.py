@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 import httpxr
+from tenacity import stop_after_attempt, stop_after_delay, stop_any
 
-from reconnecting_sse import CertificateRejected, ReconnectingEventSource, StreamError
+from reconnecting_sse import (
+    CertificateRejected,
+    ReconnectingEventSource,
+    ReconnectPolicy,
+    StreamError,
+    UnexpectedContentType,
+)
 from reconnecting_sse.cli.refusal import explanation
 from reconnecting_sse.cli.report import in_options
 from reconnecting_sse.cli.transport import AsyncCurlTransport, CurlTransport
+from reconnecting_sse.core.answer import EVENT_STREAM
+from reconnecting_sse.core.decoder import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
     from reconnecting_sse.cli.connecting import ConnectTo
@@ -54,6 +63,24 @@ class FeedOptions(WayOptions):
     store: Store | None
     name: str | None
     lease: float | None
+    connect_timeout: float = 10.0
+    header_timeout: float = 30.0
+    retry_max: int | None = None
+    retry_max_time: float | None = None
+    like_a_browser: bool = False
+    any_content_type: bool = False
+    max_event_bytes: int = MAX_EVENT_BYTES
+
+    @property
+    def policy(self) -> ReconnectPolicy:
+        """When to try again, and when no more."""
+        base = ReconnectPolicy.standard if self.like_a_browser else ReconnectPolicy
+        stops: list[Any] = []
+        if self.retry_max is not None:
+            stops.append(stop_after_attempt(self.retry_max + 1))
+        if self.retry_max_time is not None:
+            stops.append(stop_after_delay(self.retry_max_time))
+        return replace(base(), stop=stop_any(*stops)) if stops else base()
 
     @property
     def may_hold_secrets(self) -> bool:
@@ -100,7 +127,12 @@ def source_of(
             store=options.store,
             name=options.name,
             lease=options.lease,
+            policy=options.policy,
+            connect_timeout=options.connect_timeout or None,
+            header_timeout=options.header_timeout or None,
             idle_timeout=options.idle_timeout or None,
+            max_event_bytes=options.max_event_bytes or None,
+            content_types=("*" if options.any_content_type else EVENT_STREAM,),
             logger=logger,
             **more,
         )
@@ -111,13 +143,20 @@ def source_of(
 def told(error: Exception, options: FeedOptions) -> str:
     """What is said of an error, with what the server says of it."""
     message = in_options(str(error))
-    return f"{message}{_more(error, message, options)}"
+    if isinstance(error, CertificateRejected) and "--cacert" in message:
+        message += " (--insecure trusts anyone)"
+    elif isinstance(error, UnexpectedContentType) and not _is_coded(error):
+        message += " (--any-content-type reads it all the same)"
+    return f"{message}{_explanation(error, message, options)}"
 
 
-def _more(error: Exception, message: str, options: FeedOptions) -> str:
-    if isinstance(error, CertificateRejected):
-        return " (--insecure trusts anyone)" * ("--cacert" in message)
-    if not isinstance(error, StreamError):
+def _is_coded(error: UnexpectedContentType) -> bool:
+    """Whether it is the coding that cannot be read."""
+    return any(name.lower() == "content-encoding" for name, _ in error.headers)
+
+
+def _explanation(error: Exception, message: str, options: FeedOptions) -> str:
+    if isinstance(error, CertificateRejected) or not isinstance(error, StreamError):
         return ""
     # A server may well repeat what it was sent, in any spelling.
     said = "" if options.may_hold_secrets else explanation(error)

@@ -85,8 +85,12 @@ class Output:
             ReaderGoneError: It reached nobody.
             OutputError: It could not be written.
         """
+        self.text(f"{text}\n")
+
+    def text(self, text: str) -> None:
+        """Write a part of a line; errors as those of a line."""
         with writing():
-            self._stream.write(f"{text}\n")
+            self._stream.write(text)
             self._stream.flush()
 
     def watch(self, gone: Callable[[], object]) -> None:

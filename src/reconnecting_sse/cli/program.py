@@ -11,11 +11,14 @@ import sys
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import get_completion_class
 
 from reconnecting_sse.cli import arguments as argument
 from reconnecting_sse.cli.output import writing
 from reconnecting_sse.cli.signals import INTERRUPTED
 from reconnecting_sse.cli.words import FEED, FLEET, RUN, WAY, WORK, with_options
+
+PROGRAM = "reconnecting-sse"
 
 
 def main() -> NoReturn:
@@ -23,7 +26,7 @@ def main() -> NoReturn:
     # A shell script that starts us in the background has it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        status = commands.main(prog_name="reconnecting-sse", standalone_mode=False)
+        status = commands.main(prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         status = error.exit_code
@@ -61,11 +64,25 @@ def commands() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
+    "--text",
+    metavar="PATH",
+    callback=argument.checked(argument.path),
+    help="Only the text at this place of each event's JSON, as it comes, until [DONE];"
+    " as in choices.0.delta.content.",
+)
+@click.option(
     "-n",
     "--max-events",
     type=click.IntRange(min=1),
     metavar="N",
     help="End after so many events.",
+)
+@click.option(
+    "--exit-when-idle",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    callback=argument.seconds,
+    help="End once no event has come for so long on an open stream.",
 )
 @click.pass_context
 def tail(context: click.Context, /, **options: Any) -> None:
@@ -201,6 +218,27 @@ def positions(context: click.Context, /, **options: Any) -> None:
     from reconnecting_sse.cli import positions as places  # noqa: PLC0415  (for --help)
 
     context.exit(places.positions(**options))
+
+
+@commands.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes this program's words in SHELL.
+
+    \b
+    bash, in ~/.bashrc:
+      eval "$(reconnecting-sse completion bash)"
+    zsh, in ~/.zshrc, after compinit:
+      eval "$(reconnecting-sse completion zsh)"
+    fish, in ~/.config/fish/config.fish:
+      reconnecting-sse completion fish | source
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    script = kind(
+        commands, {}, PROGRAM, f"_{PROGRAM}_COMPLETE".replace("-", "_").upper()
+    )
+    click.echo(script.source())
 
 
 @commands.command()

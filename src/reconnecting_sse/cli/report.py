@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 # What the library calls by a keyword that this program has an option for.
 _OPTIONS = {
+    "connect_timeout": "--connect-timeout",
+    "content_types": "--any-content-type",
+    "header_timeout": "--header-timeout",
     "idle_timeout": "--idle-timeout",
     "last_event_id": "--last-event-id",
     "lease": "--lease SECONDS",
+    "max_event_bytes": "--max-event-bytes",
     "verify": "--cacert FILE",
 }
 _CLAUSES = re.compile(r"(; |, or )")

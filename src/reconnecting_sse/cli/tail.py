@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import httpxr
 from reconnecting_sse import ClaimLost, ReconnectingEventSource, SSEError
 from reconnecting_sse.cli.events import as_json, as_text
 from reconnecting_sse.cli.feed import FeedOptions, client_of, source_of, told
+from reconnecting_sse.cli.idling import IdleWatch
 from reconnecting_sse.cli.output import Output, ReaderGoneError, discard
 from reconnecting_sse.cli.report import (
     attempts_only,
@@ -20,15 +22,12 @@ from reconnecting_sse.cli.report import (
     say,
     summary,
 )
+from reconnecting_sse.cli.shapes import ErrorEvent, Lines, Shape, Text
 from reconnecting_sse.cli.signals import StoppedBySignal
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.transports.ways.environment import UnusableProxyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from httpxr.sse import ServerSentEvent
-
     from reconnecting_sse import StreamStats
 
 FAILED = 1
@@ -41,28 +40,41 @@ class TailOptions(FeedOptions):
 
     last_event_id: str | None
     as_json: bool
+    text: tuple[str, ...] | None
     max_events: int | None
+    exit_when_idle: float | None
 
 
 def tail(options: TailOptions) -> int:
     """Print events until the end; the exit status."""
+    if options.as_json and options.text:
+        raise click.UsageError("--json and --text are two shapes; give one of them")
     output = Output()
     try:
-        with client_of(options) as client, _source(client, options) as source:
-            return _follow(source, output, options)
+        idle = IdleWatch(options.exit_when_idle) if options.exit_when_idle else None
+        with client_of(options) as client, _source(client, options, idle) as source:
+            return _follow(source, output, options, idle)
     except ClaimLost as error:
         say(f"error: {in_options(str(error))}")
         return TAKEN_OVER
     except (SSEError, httpxr.HTTPError, UnusableProxyError) as error:
         say(f"error: {told(error, options)}")
         return FAILED
+    except ErrorEvent as error:
+        say(f"error: {error.message}")
+        return FAILED
 
 
-def _source(client: httpxr.Client, options: TailOptions) -> ReconnectingEventSource:
+def _source(
+    client: httpxr.Client, options: TailOptions, idle: IdleWatch | None
+) -> ReconnectingEventSource:
     _check_cursor(options)
     _check_store(options)
     logger = everything() if options.verbose else attempts_only()
-    return source_of(client, options, logger, last_event_id=options.last_event_id)
+    more = {} if idle is None else {"on_lifecycle": idle.hear}
+    return source_of(
+        client, options, logger, last_event_id=options.last_event_id, **more
+    )
 
 
 def _check_store(options: TailOptions) -> None:
@@ -83,7 +95,10 @@ def _check_cursor(options: TailOptions) -> None:
 
 
 def _follow(
-    source: ReconnectingEventSource, output: Output, options: TailOptions
+    source: ReconnectingEventSource,
+    output: Output,
+    options: TailOptions,
+    idle: IdleWatch | None,
 ) -> int:
     came_to: list[StreamStats] = []
 
@@ -92,9 +107,11 @@ def _follow(
         source.close()
 
     output.watch(source.close)
+    shape = _shape(output, options)
     with StoppedBySignal(stop) as stopped:
         try:
-            _print(source, output, _format(output, options), options.max_events)
+            with nullcontext() if idle is None else idle.watching(source.close):
+                _print(source, shape, options.max_events, idle)
         except ReaderGoneError:
             return 0
     if stopped.status:
@@ -104,17 +121,26 @@ def _follow(
     return stopped.status
 
 
-def _format(output: Output, options: TailOptions) -> Callable[[ServerSentEvent], str]:
-    return as_json if options.as_json else partial(as_text, colour=output.has_colour)
+def _shape(output: Output, options: TailOptions) -> Shape:
+    if options.text:
+        return Text(output, options.text)
+    if options.as_json:
+        return Lines(output, as_json)
+    return Lines(output, partial(as_text, colour=output.has_colour))
 
 
 def _print(
     source: ReconnectingEventSource,
-    output: Output,
-    formatted: Callable[[ServerSentEvent], str],
+    shape: Shape,
     max_events: int | None,
+    idle: IdleWatch | None,
 ) -> None:
-    for number, event in enumerate(source.iter_sse(), start=1):
-        output.line(formatted(event))
-        if number == max_events:
-            break
+    try:
+        for number, event in enumerate(source.iter_sse(), start=1):
+            may_follow = shape.show(event)
+            if number == max_events or not may_follow:
+                break
+            if idle is not None:
+                idle.happened()
+    finally:
+        shape.end()

@@ -84,6 +84,56 @@ FEED = (
         callback=argument.seconds,
         help="Silence after which the connection counts as lost; 0: never.",
     ),
+    click.option(
+        "--connect-timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        default=10.0,
+        show_default=True,
+        callback=argument.seconds,
+        help="How long it may take until a connection stands; 0: for ever.",
+    ),
+    click.option(
+        "--header-timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        default=30.0,
+        show_default=True,
+        callback=argument.seconds,
+        help="How long the answer's headers may take from then; 0: for ever.",
+    ),
+    click.option(
+        "--retry-max",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Give up after so many retries in a row. Default: never, once a stream was"
+        " open; before that after 9.",
+    ),
+    click.option(
+        "--retry-max-time",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        callback=argument.seconds,
+        help="Give up when attempts have failed for so long.",
+    ),
+    click.option(
+        "--like-a-browser",
+        is_flag=True,
+        help="Retry as an EventSource does: what the server says, and no more.",
+    ),
+    click.option(
+        "--any-content-type",
+        is_flag=True,
+        help="Read as events whatever the answer says that it is.",
+    ),
+    click.option(
+        "--max-event-bytes",
+        metavar="SIZE",
+        default="16M",
+        show_default=True,
+        callback=argument.checked(argument.size),
+        help="The largest event, as in 500k or 1G; 0: no limit.",
+    ),
     *WAY,
 )
 """The options of whatever follows a feed."""

@@ -100,7 +100,7 @@ class Block:
         """The error for an event that is."""
         return EventTooLarge(
             f"one event is larger than {self._limit} bytes; if the server means to send"
-            " such events, raise max_event_bytes= (None lifts the limit)"
+            " such events, raise max_event_bytes="
         )
 
     # ------------------------------------------------------------------ its lines

@@ -1,16 +1,17 @@
 """What one needs to test against servers that fail: for our tests and for yours.
 
 ``ScriptedServer`` plays a script of answers on loopback; ``NumberedFeed`` is a script
-for a feed that can be resumed. ``crash_points`` kills a handler between any two of
-its effects, and says what was lost or came twice. ``RespxTransport`` and
-``AsyncRespxTransport`` answer from respx routes instead; they need
-``pip install "reconnecting-sse[testing]"``.
+for a feed that can be resumed. ``ServedApplication`` answers from an ASGI application
+in process. ``crash_points`` kills a handler between any two of its effects, and says
+what was lost or came twice. ``RespxTransport`` and ``AsyncRespxTransport`` answer
+from respx routes instead; they need ``pip install "reconnecting-sse[testing]"``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconnecting_sse.testing.application import ServedApplication
 from reconnecting_sse.testing.crashes.report import CrashPoint, CrashReport
 from reconnecting_sse.testing.crashes.trying import crash_points
 from reconnecting_sse.testing.feed import (
@@ -20,6 +21,7 @@ from reconnecting_sse.testing.feed import (
     NumberedFeed,
     RandomFaults,
 )
+from reconnecting_sse.testing.resumed import Position, assert_resumed_from, by_header
 from reconnecting_sse.testing.script import (
     EVENT_STREAM,
     Answer,
@@ -63,6 +65,7 @@ __all__ = [
     "NumberedFeed",
     "PartOfChunk",
     "Pause",
+    "Position",
     "RandomFaults",
     "Raw",
     "RecordedRequest",
@@ -70,7 +73,10 @@ __all__ = [
     "Reset",
     "Script",
     "ScriptedServer",
+    "ServedApplication",
     "Step",
+    "assert_resumed_from",
+    "by_header",
     "crash_points",
 ]
 

@@ -21,7 +21,7 @@ except ImportError as _error:
 
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.exchange.bodies import Awaited
-from reconnecting_sse.transports.body import reads_live
+from reconnecting_sse.transports.body import content_of, reads_live
 
 if TYPE_CHECKING:
     from typing import Self
@@ -61,7 +61,7 @@ class AsyncRespxTransport(httpxr.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpxr.Request) -> httpxr.Response:
         """The answer of the first route that matches."""
-        converted = _httpx_request(request, await _content(request))
+        converted = _httpx_request(request, await content_of(request))
         try:
             response = await self._router.async_handler(converted)
         except _HTTPX_ERRORS as error:
@@ -119,7 +119,7 @@ class RespxMocker(AbstractRequestMocker):
         **kwargs: Any,
     ) -> tuple[httpx.Request, dict[str, Any]]:
         request: httpxr.Request = kwargs["request"]
-        return _httpx_request(request, await _content(request)), kwargs
+        return _httpx_request(request, await content_of(request)), kwargs
 
     @classmethod
     def from_sync_httpx_response(
@@ -215,12 +215,6 @@ def _httpx_request(request: httpxr.Request, content: bytes) -> httpx.Request:
         # httpxr's type stubs do not know of them.
         extensions=dict(cast("Any", request).extensions),
     )
-
-
-async def _content(request: httpxr.Request) -> bytes:
-    if hasattr(request.stream, "__iter__"):
-        return request.read()
-    return await request.aread()
 
 
 def _answer_of(response: httpx.Response) -> Answer:

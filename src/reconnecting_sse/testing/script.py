@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+from urllib.parse import parse_qsl
 
 EVENT_STREAM = (("Content-Type", "text/event-stream"),)
 
@@ -164,6 +165,16 @@ class RecordedRequest:
         """The first value of the header of that name, in any letter case."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key == wanted), None)
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    def query(self, name: str) -> str | None:
+        """The first value of the query's parameter of that name, decoded."""
+        given = parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
+        return next((value for key, value in given if key == name), None)
 
 
 Handler: TypeAlias = Callable[[RecordedRequest], Step]

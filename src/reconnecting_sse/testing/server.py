@@ -14,15 +14,17 @@ from reconnecting_sse.testing.connection import (
     ServerStoppedError,
 )
 from reconnecting_sse.testing.listener import Listener
+from reconnecting_sse.testing.resumed import assert_resumed_from, by_header
 from reconnecting_sse.testing.script import Answer, Refuse
 
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
+    from reconnecting_sse.testing.resumed import Position
     from reconnecting_sse.testing.script import (
         Handler,
         Origin,
@@ -144,6 +146,21 @@ class ScriptedServer:
                     f" within {timeout:g} s"
                 )
             return list(self._requests)
+
+    def assert_resumed_from(
+        self, positions: Sequence[str | None], by: Position = by_header
+    ) -> None:
+        """Assert what each request asked to go on after, in order.
+
+        Args:
+            positions: One for each request; None for one that begins anew.
+            by: What finds it in a request, where that is not the header
+                ``Last-Event-ID``: ``lambda request: request.query("since")``.
+
+        Raises:
+            AssertionError: They did otherwise; it shows all of them.
+        """
+        assert_resumed_from(self.requests, positions, by)
 
     # The threads: one for each listener, connection and time of refusal.
 

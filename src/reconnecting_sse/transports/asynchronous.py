@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httpxr
 
 from reconnecting_sse.transports.abort import ABORT
+from reconnecting_sse.transports.body import content_of
 from reconnecting_sse.transports.conversation import Conversation
 from reconnecting_sse.transports.drivers.async_body import AsyncBody
 from reconnecting_sse.transports.drivers.async_wire import AsyncWire
@@ -90,7 +91,7 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
                 a proxy that is none.
         """
         route = self._settings.route(request)
-        contexts, content = await self._contexts(route), await _content(request)
+        contexts, content = await self._contexts(route), await content_of(request)
         wire = AsyncWire()
         conversation = Conversation(request, content, route, contexts, wire)
         # httpxr's stubs do not know the attribute.
@@ -117,14 +118,3 @@ class AsyncStreamingTransport(httpxr.AsyncBaseTransport):
             return trust.contexts(route)
         # Reading the CAs takes some 20 ms: not the loop's.
         return await asyncio.to_thread(trust.contexts, route)
-
-
-async def _content(request: httpxr.Request) -> bytes:
-    """The request's body, gathered where it is a stream."""
-    try:
-        return request.content
-    except httpxr.RequestNotRead:
-        stream = request.stream
-    if hasattr(stream, "__aiter__"):
-        return b"".join([chunk async for chunk in stream])
-    return b"".join(stream)

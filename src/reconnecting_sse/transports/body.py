@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
+import httpxr
+
 if TYPE_CHECKING:
     from typing import Self
-
-    import httpxr
 
     from reconnecting_sse.core.answer import Answer
 
@@ -101,3 +101,14 @@ class AsyncLiveBody(ABC):
         if not chunk:
             raise StopAsyncIteration
         return chunk
+
+
+async def content_of(request: httpxr.Request) -> bytes:
+    """The request's body, gathered where it is a stream."""
+    try:
+        return request.content
+    except httpxr.RequestNotRead:
+        stream = request.stream
+    if hasattr(stream, "__aiter__"):
+        return b"".join([chunk async for chunk in stream])
+    return b"".join(stream)
