@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconnecting_sse.testing.crashes.boundaries import Boundary
-
 SHOWN = 10
 """How many of a kind are printed; the rest is counted."""
 
@@ -81,8 +79,8 @@ class CrashReport:
 
     handler: str
     points: tuple[CrashPoint, ...]
-    unvisited: tuple[Boundary, ...] = ()
-    unreached: tuple[Boundary, ...] = ()
+    unvisited: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
     has_transactions: bool = False
     seconds: float = 0.0
 
@@ -137,11 +135,11 @@ class CrashReport:
         yield from _listed(
             f"Not visited: {len(self.unvisited)} more boundaries; boundaries= says how"
             " many are",
-            [f"    {boundary}" for boundary in self.unvisited],
+            [f"    {name}" for name in self.unvisited],
         )
         yield from _listed(
             "Not visited, as no other life came to them",
-            [f"    {boundary}" for boundary in self.unreached],
+            [f"    {name}" for name in self.unreached],
         )
 
     def _repairs(self, found: list[CrashPoint]) -> Iterator[str]:

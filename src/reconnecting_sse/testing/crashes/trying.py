@@ -17,8 +17,8 @@ from reconnecting_sse.testing.crashes.report import CrashPoint, CrashReport
 from reconnecting_sse.testing.crashes.tracing import code_of
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Iterable, Sequence
-    from types import ModuleType
 
     from httpxr.sse import ServerSentEvent
 
@@ -39,7 +39,7 @@ def crash_points(
     # the work
     loop: bool = False,
     commits: CommitPolicy | None = None,
-    modules: Sequence[ModuleType] = (),
+    modules: Sequence[types.ModuleType] = (),
     # bounds
     boundaries: int = 100,
     seconds: float = 10.0,
@@ -108,7 +108,7 @@ def _id_of(event: ServerSentEvent) -> str:
     return event.id
 
 
-def _file(module: ModuleType) -> str:
+def _file(module: types.ModuleType) -> str:
     return inspect.getsourcefile(module) or module.__name__
 
 
@@ -119,7 +119,7 @@ class _Try:
         self._plan = plan
         self._token = secrets.token_hex(4)
         self._number = 0
-        self._unreached: list[Boundary] = []
+        self._unreached: list[str] = []
 
     def report(self, budget: int) -> CrashReport:
         """Live without a crash, then with one at so many boundaries at most."""
@@ -132,7 +132,7 @@ class _Try:
         return CrashReport(
             handler=self._plan.name,
             points=tuple(point for point in points if point is not None),
-            unvisited=tuple(b for b in found if b not in visited),
+            unvisited=tuple(str(b) for b in found if b not in visited),
             unreached=tuple(self._unreached),
             has_transactions=any("of a transaction" in b.place for b in found),
             seconds=time.monotonic() - began_at,
@@ -185,7 +185,7 @@ class _Try:
         trial = self._next()
         first = self._life(trial, boundary)
         if first.end == "ended":
-            self._unreached.append(boundary)
+            self._unreached.append(str(boundary))
             return None
         if first.end != "killed":
             return CrashPoint(name=str(boundary), error=first.told)
