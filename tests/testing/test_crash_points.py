@@ -286,6 +286,27 @@ def test_events_without_an_id_of_their_own(words):
     )
 
 
+def test_a_number_without_a_meaning(words):
+    for name in ("events", "boundaries", "effects_per_event"):
+        assert words(id_of, ValueError, **{name: 0}) == (
+            f"{name}= is a number, from 1, not 0"
+        )
+
+
+def test_within_an_event_loop(crash_points, shop):
+    """As tests are that are coroutine functions."""
+
+    async def handle(event):
+        shop.put(event)
+
+    async def main():
+        return crash_points(
+            handle, store=shop.store, effects=shop.effects, events=1, boundaries=1
+        )
+
+    asyncio.run(main()).assert_exactly_once()
+
+
 def test_a_handler_without_lines(words):
     assert "no lines of its own" in words(print, TypeError)
 
@@ -407,7 +428,8 @@ def test_a_boundary_kills(monkeypatch):
 
 def plan_of(shop, **options):
     keywords = dict.fromkeys(field.name for field in fields(Plan))
-    keywords |= {"events": 2, "event": numbered, "worker": {}, "files": []}
+    keywords |= {"events": 2, "effects_per_event": 1, "boundaries": 1, "key": id_of}
+    keywords |= {"event": numbered, "worker": {}, "files": []}
     return Plan(**{**keywords, "handler": id_of, "store": shop.store, **options})
 
 

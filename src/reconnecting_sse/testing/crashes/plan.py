@@ -51,9 +51,16 @@ class Plan:
     effects_per_event: int
     loop: bool
     files: Collection[str]
+    boundaries: int
     seconds: float
     commits: CommitPolicy | None
     worker: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in ("events", "effects_per_event", "boundaries"):
+            count = getattr(self, name)
+            if not count >= 1:
+                raise ValueError(f"{name}= is a number, from 1, not {count!r}")
 
     @property
     def is_async(self) -> bool:

@@ -82,6 +82,7 @@ def crash_points(
 
     Raises:
         AssertionError: Without a crash, not each event has its effects.
+        ValueError: A number has no meaning.
         TypeError: The handler is no Python function, or ``effects`` gives no effects.
         RuntimeError: Nothing forks here.
     """
@@ -97,11 +98,12 @@ def crash_points(
         effects_per_event=effects_per_event,
         loop=loop,
         files=[code.co_filename, *map(_file, modules)],
+        boundaries=boundaries,
         seconds=seconds,
         commits=commits,
         worker=worker,
     )
-    return _Try(plan).report(boundaries)
+    return _Try(plan).report()
 
 
 def _id_of(event: ServerSentEvent) -> str:
@@ -121,13 +123,13 @@ class _Try:
         self._number = 0
         self._unreached: list[str] = []
 
-    def report(self, budget: int) -> CrashReport:
+    def report(self) -> CrashReport:
         """Live without a crash, then with one at so many boundaries at most."""
         began_at = time.monotonic()
         # What is imported late is imported here, once: it takes 60 ms in each process.
         made_source([], is_async=self._plan.is_async)
         found = self._rehearsed()
-        visited = chosen(found, budget)
+        visited = chosen(found, self._plan.boundaries)
         points = [self._crashed(boundary) for boundary in visited]
         return CrashReport(
             handler=self._plan.name,
