@@ -89,7 +89,7 @@ def tried(request, crash_points, shop):
             store=shop.store,
             effects=shop.effects,
             modules=[crashing],
-            **{"events": 2, **options},
+            **{"events": 2, "boundaries": 15, **options},
         )
 
     return run
@@ -115,7 +115,6 @@ def test_an_effect_before_the_commit_comes_twice(tried, shop):
     ) as told:
         report.assert_exactly_once()
     assert "event 2, before the commit\n    twice: event 2\n" in str(told.value)
-    assert not report.unvisited
     assert not report.unreached
 
 
@@ -130,10 +129,7 @@ def test_what_is_written_past_the_transaction_comes_twice(tried, shop):
 
 def test_what_is_kept_in_memory_is_lost(tried, shop):
     report = tried(crashing.Buffered(shop, 2))
-    assert {point.lost for point in report.lost} == {
-        ("event 1", "event 2"),  # neither was written
-        ("event 2",),
-    }
+    assert ("event 1", "event 2") in {point.lost for point in report.lost}
     assert not report.twice
     with pytest.raises(AssertionError, match="Lost: the event was done"):
         report.assert_at_least_once()
@@ -183,13 +179,15 @@ def test_so_is_a_batch_in_one(tried, shop):
 
 
 def test_so_is_an_idempotent_handler(tried, shop):
-    tried(partial(crashing.idempotent, shop), events=1).assert_exactly_once()
+    tried(
+        partial(crashing.idempotent, shop), events=1, boundaries=9
+    ).assert_exactly_once()
 
 
 def test_so_is_a_loop_over_transactions(tried, shop):
     report = tried(partial(crashing.over_transactions, shop), loop=True)
     report.assert_exactly_once()
-    assert len(report.points) > 15
+    assert len(report.points) == 15
 
 
 def test_so_is_one_that_is_tried_again(tried, shop):
@@ -210,9 +208,10 @@ def test_so_is_one_with_sqlalchemy(crash_points, shop):
         effects=shop.effects,
         events=1,
         transactional=True,
+        boundaries=8,
     )
     report.assert_exactly_once()
-    assert len(report.points) > 7
+    assert len(report.points) == 8
 
 
 # ---------------------------------------------------------------------- said in words
@@ -364,7 +363,12 @@ def test_what_another_life_does_not_come_to_is_said(crash_points, shop):
         shop.put(event)
 
     report = crash_points(
-        handle, store=shop.store, effects=shop.effects, events=1, commits=CommitPolicy()
+        handle,
+        store=shop.store,
+        effects=shop.effects,
+        events=1,
+        commits=CommitPolicy(),
+        boundaries=8,
     )
     assert names_of(report.unreached) == ["event 1, before line: mark.touch()"]
     assert "as no other life came to them:\n    event 1, before" in str(report)
@@ -402,13 +406,14 @@ def test_effects_may_name_something_in_the_data(crash_points, shop):
 
 
 def test_no_child_is_left(crash_points, shop):
-    crash_points(id_of_saved(shop), store=shop.store, effects=shop.effects, events=1)
+    crash_points(
+        partial(crashing.plain, shop),
+        store=shop.store,
+        effects=shop.effects,
+        boundaries=1,
+    )
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-
-
-def id_of_saved(shop):
-    return partial(crashing.plain, shop)
 
 
 # ---------------------------------------------------------------------- its parts

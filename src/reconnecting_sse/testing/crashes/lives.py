@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import selectors
@@ -98,6 +99,8 @@ def _heard(pipe: int, end: float) -> bytes | None:
 
 def _live(work: Callable[[], Any], told: int) -> NoReturn:
     """A child's whole life."""
+    # What it has inherited is not collected: that would copy the parent's memory.
+    gc.freeze()
     _fall_silent()
     try:
         said: list[Any] = [True, work()]
