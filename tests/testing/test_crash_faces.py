@@ -50,8 +50,13 @@ def test_a_handler_that_fails(crash_points, tmp_path):
     def handle(event):
         raise ValueError("no such table")
 
-    with pytest.raises(AssertionError, match="ValueError: no such table"):
+    with pytest.raises(AssertionError) as told:
         crash_points(handle, store=lambda: SqliteStore(tmp_path / "db"), effects=list)
+    said = str(told.value).splitlines()
+    assert said[0] == "handle fails without any crash:"
+    assert "test_crash_faces.py" in said[1]  # nothing of what is in between
+    assert said[-1] == "ValueError: no such table"
+    assert len(said) < 6
 
 
 @pytest.mark.parametrize("kind", ["loop", "async", "async loop", "async store"])

@@ -238,6 +238,7 @@ def test_a_handler_that_swallows_what_goes_wrong(words, shop):
     said = words(handle)
     assert said.startswith("handle: without any crash, each event must have one effect")
     assert "Is no error swallowed?" in said
+    assert "effects= gives []." in said
 
 
 def test_a_store_that_dies_with_its_process(words):

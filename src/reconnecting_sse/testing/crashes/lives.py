@@ -13,10 +13,15 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from reconnecting_sse.core.errors import EventNotHandled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_PACKAGE = f"{Path(__file__).parents[2]}{os.sep}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +109,22 @@ def _live(work: Callable[[], Any], told: int) -> NoReturn:
     _fall_silent()
     try:
         said: list[Any] = [True, work()]
-    except BaseException:  # noqa: BLE001  (told, whatever it is)
-        said = [False, traceback.format_exc()]
+    except BaseException as error:  # noqa: BLE001  (told, whatever it is)
+        said = [False, words_of(error)]
     left = json.dumps(said).encode()
     while left:
         left = left[os.write(told, left) :]
     os._exit(0)
+
+
+def words_of(error: BaseException) -> str:
+    """A traceback without what is between the caller's own lines."""
+    while isinstance(error, EventNotHandled) and error.__cause__ is not None:
+        error = error.__cause__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
+    lines = [*traceback.format_list(own), *traceback.format_exception_only(error)]
+    return "".join(lines).rstrip()
 
 
 def _fall_silent() -> None:

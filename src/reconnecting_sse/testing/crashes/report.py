@@ -105,6 +105,7 @@ class CrashReport:
         Raises:
             AssertionError: It says where, what, and how to repair it.
         """
+        __tracebackhide__ = True
         self._assert(self.lost + self.failed + self.twice, "exactly once")
 
     def assert_at_least_once(self) -> None:
@@ -113,9 +114,11 @@ class CrashReport:
         Raises:
             AssertionError: It says where, what, and how to repair it.
         """
+        __tracebackhide__ = True
         self._assert(self.lost + self.failed, "at least once")
 
     def _assert(self, found: tuple[CrashPoint, ...], promise: str) -> None:
+        __tracebackhide__ = True
         if found:
             kept = [point for point in self.points if point in found]
             raise AssertionError("\n".join(self._words(kept, f"not {promise}")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 import secrets
 import time
 from collections import Counter
@@ -86,6 +87,7 @@ def crash_points(
         TypeError: The handler is no Python function, or ``effects`` gives no effects.
         RuntimeError: Nothing forks here.
     """
+    __tracebackhide__ = True
     code = code_of(handler)
     plan = Plan(
         name=code.co_name if code.co_name != "__call__" else type(handler).__name__,
@@ -125,6 +127,7 @@ class _Try:
 
     def report(self) -> CrashReport:
         """Live without a crash, then with one at so many boundaries at most."""
+        __tracebackhide__ = True
         began_at = time.monotonic()
         # What is imported late is imported here, once: it takes 60 ms in each process.
         made_source([], is_async=self._plan.is_async)
@@ -151,19 +154,18 @@ class _Try:
     # ------------------------------------------------------------------ without a crash
 
     def _rehearsed(self) -> list[Boundary]:
+        __tracebackhide__ = True
         trial = self._next()
         self._check_before(trial)
         life = self._life(trial)
         if life.end != "ended":
             why = f"killed by signal {life.told}" if life.end == "killed" else life.told
-            raise AssertionError(
-                f"{self._plan.name} fails without any crash, in a process of its own:"
-                f" {why}"
-            )
+            raise AssertionError(f"{self._plan.name} fails without any crash:\n{why}")
         self._check_effects(trial, life.told["warned"])
         return [Boundary(**boundary) for boundary in life.told["passed"]]
 
     def _check_before(self, trial: Trial) -> None:
+        __tracebackhide__ = True
         if self._counts(trial):
             raise AssertionError(
                 "effects= gives effects of events that nobody has handled yet: let each"
@@ -171,12 +173,14 @@ class _Try:
             )
 
     def _check_effects(self, trial: Trial, warned: list[str]) -> None:
+        __tracebackhide__ = True
         counts, wanted = self._counts(trial), self._plan.effects_per_event
         wrong = [f"{n}: {counts[n]}" for n in trial.names.values()]
         if any(counts[name] != wanted for name in trial.names.values()):
             said = (
                 f"{self._plan.name}: without any crash, each event must have"
                 f" {_effects(wanted)}, and they had: {'; '.join(wrong)}."
+                f" effects= gives {reprlib.repr(list(self._plan.effects()))}."
             )
             raise AssertionError("\n".join([said, *warned, _NOT_ONE_EACH]))
 
