@@ -21,6 +21,7 @@ import sqlalchemy
 
 from reconnecting_sse import CommitPolicy
 from reconnecting_sse.stores import MemoryStore, SqliteStore, SqlStore
+from reconnecting_sse.testing.crashes import lives
 from reconnecting_sse.testing.crashes.boundaries import Boundaries, Boundary, chosen
 from reconnecting_sse.testing.crashes.plan import Life, Plan, numbered, settle
 from reconnecting_sse.testing.crashes.tracing import LineTracer
@@ -35,6 +36,14 @@ def _unmeasured(monkeypatch):
     monkeypatch.setattr(coverage.Coverage, "current", lambda: None)
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     monkeypatch.setattr(os, "_exit", posix._exit)
+    live = lives._live
+
+    def unmeasured(*args):
+        sys.settrace(None)
+        threading.settrace(None)
+        live(*args)
+
+    monkeypatch.setattr(lives, "_live", unmeasured)
 
 
 class Shop:
@@ -89,7 +98,7 @@ def tried(request, crash_points, shop):
             store=shop.store,
             effects=shop.effects,
             modules=[crashing],
-            **{"events": 2, "boundaries": 15, **options},
+            **{"events": 2, "boundaries": 10, **options},
         )
 
     return run
@@ -106,7 +115,7 @@ def names_of(points):
 
 
 def test_an_effect_before_the_commit_comes_twice(tried, shop):
-    report = tried(partial(crashing.plain, shop))
+    report = tried(partial(crashing.plain, shop), boundaries=16)
     assert [point.twice for point in report.twice] == [("event 1",), ("event 2",)]
     assert names_of(report.twice) == [f"event {n}, before the commit" for n in (1, 2)]
     report.assert_at_least_once()
@@ -136,7 +145,7 @@ def test_what_is_kept_in_memory_is_lost(tried, shop):
 
 
 def test_a_commit_before_the_effect_loses_it(tried, shop):
-    report = tried(partial(crashing.commits_first, shop), loop=True)
+    report = tried(partial(crashing.commits_first, shop), loop=True, boundaries=16)
     assert names_of(report.lost)[0] == "event 1, after the commit"
     assert "event 2, before line: shop.save(event)" in names_of(report.lost)
 
@@ -152,7 +161,7 @@ def test_a_forgotten_await_shows_without_any_crash(crash_points, shop):
 
 
 def test_a_handler_that_finds_its_own_half_done_work_and_fails(tried, shop):
-    report = tried(partial(crashing.only_once, shop), events=1)
+    report = tried(partial(crashing.only_once, shop), events=1, boundaries=16)
     assert report.failed
     assert "IntegrityError" in report.failed[0].error
     with pytest.raises(AssertionError, match="the life after the crash"):
@@ -163,7 +172,9 @@ def test_a_handler_that_finds_its_own_half_done_work_and_fails(tried, shop):
 
 
 def test_a_transaction_is_exactly_once(tried, shop):
-    report = tried(partial(crashing.in_it, shop), transactional=True, events=1)
+    report = tried(
+        partial(crashing.in_it, shop), transactional=True, events=1, boundaries=16
+    )
     report.assert_exactly_once()
     names = names_of(report.points)
     assert names[:2] == ["before the claim", "after the claim"]
@@ -187,11 +198,11 @@ def test_so_is_an_idempotent_handler(tried, shop):
 def test_so_is_a_loop_over_transactions(tried, shop):
     report = tried(partial(crashing.over_transactions, shop), loop=True)
     report.assert_exactly_once()
-    assert len(report.points) == 15
+    assert len(report.points) == 10
 
 
 def test_so_is_one_that_is_tried_again(tried, shop):
-    report = tried(crashing.Failing(shop), transactional=True, events=1)
+    report = tried(crashing.Failing(shop), transactional=True, events=1, boundaries=16)
     report.assert_exactly_once()
     assert "before the rollback of a transaction" in names_of(report.points)
 
