@@ -120,3 +120,20 @@ class Failing:
         if event.id not in self._failed:
             self._failed.add(event.id)
             raise ValueError("not yet")
+
+
+class Awaited:
+    """A store whose calls are awaited."""
+
+    is_async = True
+
+    def __init__(self, store):
+        self._store = store
+        self.is_exclusive = store.is_exclusive
+
+    def __getattr__(self, name):
+        async def call(*args):
+            await asyncio.sleep(0)
+            return getattr(self._store, name)(*args)
+
+        return call

@@ -9,23 +9,7 @@ from contextlib import closing
 import pytest
 
 from reconnecting_sse.stores import SqliteStore
-
-
-class Awaited:
-    """A store whose calls are awaited."""
-
-    is_async = True
-
-    def __init__(self, store):
-        self._store = store
-        self.is_exclusive = store.is_exclusive
-
-    def __getattr__(self, name):
-        async def call(*args):
-            await asyncio.sleep(0)
-            return getattr(self._store, name)(*args)
-
-        return call
+from tests.testing.crashing import Awaited
 
 
 def test_a_handler_that_is_not_idempotent(crash_points, tmp_path):

@@ -25,6 +25,7 @@ from reconnecting_sse.testing.crashes import lives
 from reconnecting_sse.testing.crashes.boundaries import Boundaries, Boundary, chosen
 from reconnecting_sse.testing.crashes.plan import Life, Plan, numbered, settle
 from reconnecting_sse.testing.crashes.tracing import LineTracer
+from tests.durable.tables import TABLES
 from tests.testing import crashing
 
 FACES = ["sync", "async"]
@@ -223,6 +224,28 @@ def test_so_is_one_with_sqlalchemy(crash_points, shop):
     )
     report.assert_exactly_once()
     assert len(report.points) == 8
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_so_is_one_with_a_server(crash_points, request, tmp_path, face):
+    table = TABLES["postgresql"](request, tmp_path)
+
+    def handle(event, connection):
+        return table.write(connection, [event])
+
+    async def ahandle(event, connection):
+        await handle(event, connection)
+
+    report = crash_points(
+        ahandle if face == "async" else handle,
+        store=lambda: table.store(face),
+        effects=table.rows,
+        events=1,
+        boundaries=7,
+        transactional=True,
+    )
+    report.assert_exactly_once()
+    assert len(report.points) == 7
 
 
 # ---------------------------------------------------------------------- said in words
@@ -452,10 +475,11 @@ def plan_of(shop, **options):
 
 def test_a_line_is_named_by_the_event_in_hand(shop):
     """In process, as nothing is measured that a trace function calls."""
-    boundaries = Boundaries()
-    life = Life(plan_of(shop).trial(3, "t"), boundaries)
-    life.reach_line("before a line")
-    assert boundaries.passed == [Boundary("before a line")]
+    for store in (shop.store, lambda: crashing.Awaited(shop.store())):
+        boundaries = Boundaries()
+        life = Life(plan_of(shop, store=store).trial(3, "t"), boundaries)
+        life.reach_line("before a line")
+        assert boundaries.passed == [Boundary("before a line")]
 
 
 def test_when_events_are_committed_may_be_said(shop):

@@ -147,6 +147,8 @@ class Life:
                 "a MemoryStore dies with its process, and so does what it knows: try"
                 " the handler with the store that it will have, such as an SqliteStore"
             )
+        # A keeper that is a task has its turn when the handler awaits something.
+        self._has_thread = not store.is_async
         return BoundedStore(store, self._boundaries.reach, self._trial.name_of)
 
     def _made_source(self, store: Any) -> ReconnectingEventSource:
@@ -214,7 +216,8 @@ class Life:
 
     def reach_line(self, name: str) -> None:
         """A line is about to run."""
-        settle(vars(subscription_of(self._source))["holding"])
+        if self._has_thread:
+            settle(vars(subscription_of(self._source))["holding"])
         handed = self._trial.name_of(self._source.last_event_id)
         self._boundaries.reach(name, _in_hand.get(handed))
 
