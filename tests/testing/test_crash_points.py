@@ -440,15 +440,24 @@ def test_effects_may_name_something_in_the_data(crash_points, shop):
     report.assert_at_least_once()
 
 
-def test_no_child_is_left(crash_points, shop):
+def test_no_child_is_left(crash_points, shop, monkeypatch):
+    children, fork = [], os.fork
+
+    def noted():
+        children.append(fork())
+        return children[-1]
+
+    monkeypatch.setattr(os, "fork", noted)
     crash_points(
         partial(crashing.plain, shop),
         store=shop.store,
         effects=shop.effects,
         boundaries=1,
     )
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(children) == 3
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
 
 
 # ---------------------------------------------------------------------- its parts
@@ -475,9 +484,13 @@ def plan_of(shop, **options):
 
 def test_a_line_is_named_by_the_event_in_hand(shop):
     """In process, as nothing is measured that a trace function calls."""
-    for store in (shop.store, lambda: crashing.Awaited(shop.store())):
+    awaited = {
+        "handler": crashing.awaited(id_of),
+        "store": lambda: crashing.Awaited(shop.store()),
+    }
+    for options in ({}, awaited):
         boundaries = Boundaries()
-        life = Life(plan_of(shop, store=store).trial(3, "t"), boundaries)
+        life = Life(plan_of(shop, **options).trial(3, "t"), boundaries)
         life.reach_line("before a line")
         assert boundaries.passed == [Boundary("before a line")]
 
