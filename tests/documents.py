@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SITE = "https://example.com"
 PREAMBLE = "<!-- runs before each block of this page -->"
+BEFORE = "<!-- before -->"
 PATIENCE = 5.0
 SSE_HEADERS = [("Content-Type", "text/event-stream")]
 PLAIN_HEADERS = [("Content-Type", "text/plain")]
@@ -43,7 +45,11 @@ class Block:
     line: int
     language: str
     text: str
-    is_preamble: bool = False
+    mark: str = ""
+
+    @property
+    def is_preamble(self) -> bool:
+        return self.mark == PREAMBLE
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line}"
@@ -67,8 +73,9 @@ def blocks_of(path: Path) -> list[Block]:
                 at, language = opened
                 name = str(path.relative_to(ROOT))
                 text = "\n".join(body) + "\n"
-                blocks.append(Block(name, at, language, text, before == PREAMBLE))
-                opened = None
+                mark = before if before.startswith("<!--") else ""
+                blocks.append(Block(name, at, language, text, mark))
+                opened, before = None, ""
         elif opened is not None:
             body.append(line)
         elif line:
@@ -308,14 +315,30 @@ def matches(output: str, documented: str) -> bool:
     return re.fullmatch(pattern, output) is not None
 
 
+def run_apart(source: str) -> dict[str, Any]:
+    """Run it in a process of its own: what it printed, and in which order."""
+    child = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.documents"],
+        input=source,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    found: dict[str, Any] = json.loads(child.stdout)
+    return found
+
+
 def main() -> None:
-    """Run the program on stdin, in a process of its own, and write the trace.
+    """Run the program on stdin, in a process of its own; write trace and output.
 
     Ends at once: httpxr's runtime may not survive a proper exit.
     """
     site = Site(patience=0.3)
-    run(sys.stdin.read(), "stdin", site)
-    sys.stdout.write(" ".join(site.trace))
+    output = run(sys.stdin.read(), "stdin", site)
+    sys.stdout.write(json.dumps({"trace": site.trace, "output": output}))
     sys.stdout.flush()
     os._exit(0)
 

@@ -36,7 +36,7 @@ from reconnecting_sse.core.health import Health
 from reconnecting_sse.core.lifecycle import Attempt, Gap, Lifecycle
 from reconnecting_sse.core.policy import ReconnectPolicy
 from reconnecting_sse.core.retries import Reject
-from reconnecting_sse.core.session import State
+from reconnecting_sse.core.states import State
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.core.strategies import ReconnectState
 from reconnecting_sse.exchange.request import StreamRequest

@@ -14,7 +14,8 @@ from reconnecting_sse.core.documents import (
     JSONIterator,
 )
 from reconnecting_sse.core.errors import redacted
-from reconnecting_sse.core.session import State, StreamSession
+from reconnecting_sse.core.session import StreamSession
+from reconnecting_sse.core.states import State
 from reconnecting_sse.core.stats import StreamStats
 from reconnecting_sse.exchange.client import ClientSettings, Transports, is_async
 from reconnecting_sse.exchange.hop import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconnecting_sse.core.health import Health
-from reconnecting_sse.core.session import State
+from reconnecting_sse.core.states import State
 
 OPEN = {"state": State.OPEN, "is_owner": True}
 

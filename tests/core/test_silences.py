@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reconnecting_sse import ReconnectPolicy, StoreUnavailable
 from reconnecting_sse.core.answer import Answer
+from reconnecting_sse.core.claims import Claim
 from reconnecting_sse.core.session import StreamSession
 from reconnecting_sse.core.silences import BURST, Silences
 from tests.scenarios import Lasts, Played, Reply, stream
@@ -148,6 +149,7 @@ def test_time_for_which_events_wait_for_a_store_is_none():
     session = StreamSession(
         ReconnectPolicy.standard(), url="http://feed.test/", durable_name="prices"
     )
+    session.claimed(Claim("prices", 1, "n", None))
     session.connecting(now=0)
     session.answered(Answer(200, (("content-type", "text/event-stream"),)), 0, wall=0)
     session.listening(now=0)

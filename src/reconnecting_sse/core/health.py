@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconnecting_sse.core.session import State
+from reconnecting_sse.core.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from reconnecting_sse.core.claims import Claim, Held
 from reconnecting_sse.core.errors import EventTooLarge, StoreUnavailable
 from reconnecting_sse.core.gaps import PASSED_OVER
 from reconnecting_sse.core.reconnection import Failure
-from reconnecting_sse.core.session import State
+from reconnecting_sse.core.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,15 +1,4 @@
-"""The subscription's state machine: facts in, the next state out.
-
-                   answered (an event stream)
-    CONNECTING ──────────────────────────────> OPEN
-      ^  ^  │ failed, answered otherwise         │
-      │  │  v                                    │ ended, failed
-      │  WAITING <───────────────────────────────┤
-      └──────────────────────────────────────────┘ interrupted
-    from each: CLOSED, by 204, ``close``, or an error that is raised
-
-With a store it begins at STANDBY, until the durable name is claimed; OPEN is PAUSED
-while events have to wait for the store.
+"""The subscription's state machine: facts in, the next state out (``core/states.py``).
 
 Pure: no socket, clock, thread or log. Times are handed in: ``now`` is monotonic
 seconds, ``wall`` POSIX seconds.
@@ -18,7 +7,6 @@ seconds, ``wall`` POSIX seconds.
 from __future__ import annotations
 
 from collections import deque
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from httpxr.sse import ServerSentEvent
@@ -41,6 +29,7 @@ from reconnecting_sse.core.notices import Notices
 from reconnecting_sse.core.reconnection import End, Failure, Reconnection, Wait
 from reconnecting_sse.core.sent import Sent
 from reconnecting_sse.core.silences import BURST, Silences
+from reconnecting_sse.core.states import State, may_follow
 from reconnecting_sse.core.stats import Counters
 
 if TYPE_CHECKING:
@@ -51,17 +40,6 @@ if TYPE_CHECKING:
     from reconnecting_sse.core.policy import ReconnectPolicy
 
 NO_CONTENT = 204
-
-
-class State(StrEnum):
-    """Where a source is in its life."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    WAITING = "waiting"
-    STANDBY = "standby"
-    PAUSED = "paused"
-    CLOSED = "closed"
 
 
 class StreamSession:
@@ -168,7 +146,7 @@ class StreamSession:
 
     def claimed(self, claim: Claim) -> None:
         """The name is claimed: it begins where the committed position is, if any."""
-        self.state = State.CONNECTING
+        self._become(State.CONNECTING)
         if claim.position is not None and self._position is not None:
             self._position = claim.position
         elif claim.position is not None:
@@ -178,13 +156,13 @@ class StreamSession:
     def paused(self, error: StreamError, uncommitted: int) -> None:
         """No event may be handed over before the store has taken some."""
         if self.state is State.OPEN:
-            self.state = State.PAUSED
+            self._become(State.PAUSED)
         self.notices.paused(self._name, error, uncommitted)
 
     def resumed(self) -> None:
         """Events may be handed over again."""
         if self.state is State.PAUSED:
-            self.state = State.OPEN
+            self._become(State.OPEN)
             self.notices.resumed(self._name)
 
     @property
@@ -234,7 +212,7 @@ class StreamSession:
         )
 
     def _open(self, answer: Answer, now: float) -> None:
-        self.state = State.OPEN
+        self._become(State.OPEN)
         self.counters.connections += 1
         self.counters.last_byte_at = now
         self._decoder = self._new_decoder()
@@ -342,7 +320,7 @@ class StreamSession:
     def woke(self) -> None:
         """A wait is over."""
         if self.state is State.WAITING:
-            self.state = State.CONNECTING
+            self._become(State.CONNECTING)
 
     def interrupted(self, cause: str, now: float, sent: Sent | None) -> None:
         """A call was broken off from outside, by cancellation or a signal.
@@ -356,7 +334,7 @@ class StreamSession:
             sent: What was sent before that; None for nothing.
         """
         if self.state is State.PAUSED:
-            self.state = State.OPEN
+            self._become(State.OPEN)
         if sent is not None and self.state in (State.CONNECTING, State.OPEN):
             error = self._reconnection.broken_off(sent, cause, self._url)
             if error is not None:
@@ -371,7 +349,7 @@ class StreamSession:
             self._reconnection.rate(now, self.position, self.retry_ms)
             self.counters.reconnected(cause)
             self.notices.given_up(cause, self._unfinished_bytes)
-        self.state = State.CONNECTING
+        self._become(State.CONNECTING)
 
     def raised(self, error: BaseException) -> None:
         """The caller's own code raised: the subscription ends with that."""
@@ -384,6 +362,10 @@ class StreamSession:
         """The caller is done: nothing follows."""
         if self.state is not State.CLOSED:
             self._finish(reason)
+
+    def _become(self, state: State) -> None:
+        assert may_follow(self.state, state), f"{self.state}, then {state}"
+        self.state = state
 
     # ------------------------------------------------------------------ ends
 
@@ -400,7 +382,7 @@ class StreamSession:
         cause = type(end.error).__name__
         unfinished_bytes = self._unfinished_bytes
         self._last_error = without_frames(end.error)
-        self.state = State.WAITING
+        self._become(State.WAITING)
         self.wake_at = end.now + wait.delay
         self.counters.reconnected(cause)
         self.notices.failed(end.error, unfinished_bytes, wait.goes_on)
@@ -418,7 +400,7 @@ class StreamSession:
         self, reason: str, error: str | None = None, status: int | None = None
     ) -> None:
         unfinished_bytes = self._unfinished_bytes
-        self.state = State.CLOSED
+        self._become(State.CLOSED)
         self.undelivered.clear()
         self.notices.closed(reason, error, status, unfinished_bytes)
 

@@ -1,0 +1,57 @@
+"""Print a chat completion as it is generated.
+
+    OPENAI_API_KEY=… python chat.py "Why is the sky blue?"
+
+A POST is not sent again once the server may have acted on it: a cut is a
+``StreamInterrupted``, with what was printed until then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import httpxr
+
+from reconnecting_sse import (
+    ReconnectingEventSource,
+    StreamingTransport,
+    StreamInterrupted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+URL = "https://api.openai.com/v1/chat/completions"
+MODEL = "gpt-4o-mini"
+
+
+def spoken(client: httpxr.Client, url: str, question: str) -> Iterator[str]:
+    """The answer, piece by piece, until ``[DONE]``."""
+    messages = [{"role": "user", "content": question}]
+    body = {"model": MODEL, "stream": True, "messages": messages}
+    # A stream that ends before [DONE] is a StreamEnded: the answer is not whole.
+    source = ReconnectingEventSource(
+        client, "POST", url, json=body, until=lambda event: event.data == "[DONE]"
+    )
+    with source:
+        for document in source.iter_json():
+            for choice in document["choices"]:
+                yield choice["delta"].get("content") or ""
+
+
+def main() -> None:
+    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
+    url = os.environ.get("CHAT_URL", URL)
+    with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
+        try:
+            for piece in spoken(client, url, sys.argv[1]):
+                print(piece, end="", flush=True)
+            print()
+        except StreamInterrupted as error:
+            sys.exit(f"\n{error}")
+
+
+if __name__ == "__main__":
+    main()

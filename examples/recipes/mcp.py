@@ -1,0 +1,120 @@
+"""Call a tool of an MCP server over streamable HTTP, through drops.
+
+    python mcp.py https://example.com/mcp slow_tool '{"seconds": 60}'
+
+A request is a POST; its answer is JSON, or a stream with the answer as one of its
+events. A stream that ends before that is gone on with by a GET after its last event:
+servers close long ones on purpose, and say by ``retry`` when to come back. (Model
+Context Protocol, revision 2025-11-25, "Transports".)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import httpxr
+
+from reconnecting_sse import (
+    ReconnectingEventSource,
+    StreamingTransport,
+    connect_sse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconnecting_sse import EventSource, ServerSentEvent
+
+REVISION = "2025-11-25"
+BOTH = "application/json, text/event-stream"
+CLIENT = {"name": "recipe", "version": "1.0"}
+
+
+class Session:
+    """One session with a server."""
+
+    def __init__(self, client: httpxr.Client, url: str) -> None:
+        self._client = client
+        self._url = url
+        self._headers = {"Accept": BOTH}
+        self._numbers = count(1)
+
+    def initialize(self) -> Any:
+        """What the server says of itself."""
+        params = {"protocolVersion": REVISION, "capabilities": {}, "clientInfo": CLIENT}
+        found = self.request("initialize", params)
+        self._headers["MCP-Protocol-Version"] = found["protocolVersion"]
+        notice = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        answer = self._client.post(self._url, json=notice, headers=self._headers)
+        answer.raise_for_status()
+        return found
+
+    def request(self, method: str, params: dict[str, Any]) -> Any:
+        """The result of a request; what the server reports meanwhile is printed."""
+        number = next(self._numbers)
+        message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        with connect_sse(
+            self._client, "POST", self._url, json=message, headers=self._headers
+        ) as source:
+            source.response.raise_for_status()
+            if session := source.response.headers.get("mcp-session-id"):
+                self._headers["MCP-Session-Id"] = session
+            if source.response.headers["content-type"].startswith("application/json"):
+                return _result(json.loads(source.response.read()))
+            return self._streamed(source, number)
+
+    def _streamed(self, source: EventSource, number: int) -> Any:
+        last_event_id, retry = "", 0
+        try:
+            for event in source.iter_sse():
+                last_event_id, retry = event.id, event.retry or retry
+                if _is_answer(event, number):
+                    return _result(event.json())
+        except httpxr.TransportError:  # cut
+            if not last_event_id:  # there is nothing to go on after
+                raise
+        time.sleep(retry / 1000)
+        headers = {**self._headers, "Accept": "text/event-stream"}
+        with ReconnectingEventSource(
+            self._client, "GET", self._url, headers=headers, last_event_id=last_event_id
+        ) as rest:
+            return _first_answer(rest, number)
+
+
+def _first_answer(events: Iterable[ServerSentEvent], number: int) -> Any:
+    for event in events:
+        if _is_answer(event, number):
+            return _result(event.json())
+    raise RuntimeError("the server ended the stream without an answer")
+
+
+def _is_answer(event: ServerSentEvent, number: int) -> bool:
+    if not event.data:  # it only has an ID to go on after
+        return False
+    message = event.json()
+    if message.get("method"):
+        print("…", message["method"], message.get("params"), flush=True)
+    return "method" not in message and message.get("id") == number
+
+
+def _result(message: dict[str, Any]) -> Any:
+    if "error" in message:
+        raise RuntimeError(message["error"]["message"])
+    return message["result"]
+
+
+def main() -> None:
+    url, tool, arguments = sys.argv[1:]
+    with httpxr.Client(transport=StreamingTransport()) as client:
+        session = Session(client, url)
+        session.initialize()
+        params = {"name": tool, "arguments": json.loads(arguments)}
+        print(json.dumps(session.request("tools/call", params)))
+
+
+if __name__ == "__main__":
+    main()

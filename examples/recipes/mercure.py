@@ -1,0 +1,52 @@
+"""Follow topics of a Mercure hub, and hear when its history is shorter than the drop.
+
+    MERCURE_TOKEN=… python mercure.py https://example.com/.well-known/mercure books/1
+
+The position travels in the query. A hub that does not have it any more says where it
+resumed instead: then the current state is to be fetched anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import httpxr
+
+from reconnecting_sse import ReconnectingEventSource, StreamingTransport, dialects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reconnecting_sse import Gap, ServerSentEvent
+
+
+def updates(
+    client: httpxr.Client, hub: str, topics: list[str], missed: Callable[[Gap], object]
+) -> Iterator[ServerSentEvent]:
+    """The updates; ``missed`` is called where some were lost."""
+    source = ReconnectingEventSource(
+        client,
+        "GET",
+        hub,
+        params=[("topic", topic) for topic in topics],
+        dialect=dialects.mercure(),
+        on_gap=missed,
+    )
+    with source:
+        yield from source
+
+
+def main() -> None:
+    headers = {}
+    if token := os.environ.get("MERCURE_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
+    hub, *topics = sys.argv[1:]
+    with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
+        for update in updates(client, hub, topics, lambda gap: print("missed", gap)):
+            print(update.id, update.data, flush=True)
+
+
+if __name__ == "__main__":
+    main()
