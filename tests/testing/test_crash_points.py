@@ -23,8 +23,9 @@ from reconnecting_sse import CommitPolicy
 from reconnecting_sse.stores import MemoryStore, SqliteStore, SqlStore
 from reconnecting_sse.testing.crashes import lives
 from reconnecting_sse.testing.crashes.boundaries import Boundaries, Boundary, chosen
-from reconnecting_sse.testing.crashes.plan import Life, Plan, numbered, settle
+from reconnecting_sse.testing.crashes.plan import Plan, numbered
 from reconnecting_sse.testing.crashes.tracing import LineTracer
+from reconnecting_sse.testing.crashes.work import Work, settle
 from tests.durable.tables import TABLES
 from tests.testing import crashing
 
@@ -490,8 +491,8 @@ def test_a_line_is_named_by_the_event_in_hand(shop):
     }
     for options in ({}, awaited):
         boundaries = Boundaries()
-        life = Life(plan_of(shop, **options).trial(3, "t"), boundaries)
-        life.reach_line("before a line")
+        work = Work(plan_of(shop, **options).trial(3, "t"), boundaries)
+        work.reach_line("before a line")
         assert boundaries.passed == [Boundary("before a line")]
 
 
@@ -500,7 +501,7 @@ def test_when_events_are_committed_may_be_said(shop):
     assert plan_of(shop, worker={"batch": 9}).policy.every is None
     assert plan_of(shop, commits=CommitPolicy(every=7)).policy.every == 7
     with pytest.raises(TypeError, match="MemoryStore"):
-        Life(plan_of(shop, store=MemoryStore).trial(0, "t"), Boundaries())
+        Work(plan_of(shop, store=MemoryStore).trial(0, "t"), Boundaries())
 
 
 def test_a_line_waits_until_what_is_done_is_committed():

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from reconnecting_sse.core.callers import plain
 from reconnecting_sse.testing.crashes.boundaries import Boundary, chosen
 from reconnecting_sse.testing.crashes.lives import Life, lived
-from reconnecting_sse.testing.crashes.plan import Plan, Trial, made_source, numbered
+from reconnecting_sse.testing.crashes.plan import Plan, Trial, numbered
 from reconnecting_sse.testing.crashes.report import CrashPoint, CrashReport
 from reconnecting_sse.testing.crashes.tracing import code_of
+from reconnecting_sse.testing.crashes.work import live, made_source
 
 if TYPE_CHECKING:
     import types
@@ -149,7 +150,7 @@ class _Try:
         return trial
 
     def _life(self, trial: Trial, deadly: Boundary | None = None) -> Life:
-        return lived(partial(trial.live, deadly), seconds=self._plan.seconds)
+        return lived(partial(live, trial, deadly), seconds=self._plan.seconds)
 
     # ------------------------------------------------------------------ without a crash
 
