@@ -14,7 +14,12 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconnecting_sse.testing import ScriptedServer, ServedApplication, VirtualTime
+    from reconnecting_sse.testing import (
+        CrashReport,
+        ScriptedServer,
+        ServedApplication,
+        VirtualTime,
+    )
 
 
 @pytest.fixture
@@ -56,3 +61,11 @@ def virtual_time() -> Iterator[VirtualTime]:
 
     with VirtualTime() as virtual:
         yield virtual
+
+
+@pytest.fixture
+def crash_points() -> Callable[..., CrashReport]:
+    """Kills a handler between any two effects: ``testing.crash_points``."""
+    from reconnecting_sse.testing import crash_points  # noqa: PLC0415
+
+    return crash_points
