@@ -48,6 +48,9 @@ if TYPE_CHECKING:
         RespxMocker as RespxMocker,
     )
     from reconnecting_sse.testing.respx import (
+        RespxRoutes as RespxRoutes,
+    )
+    from reconnecting_sse.testing.respx import (
         RespxTransport as RespxTransport,
     )
 
@@ -82,7 +85,7 @@ __all__ = [
     "crash_points",
 ]
 
-_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")
+_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxRoutes", "RespxTransport")
 
 
 def __getattr__(name: str) -> Any:
