@@ -31,7 +31,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:\w+", r"_?httpxr\..+"),
     (r"py:\w+", r"(respx|sqlalchemy|tenacity)\..+"),
-    ("py:class", "Application|(Async)?BaseTransport|(Async)?Engine|BaseRetrying"),
+    (
+        "py:class",
+        "_Result|Application|(Async)?BaseTransport|(Async)?Engine|BaseRetrying",
+    ),
     ("py:class", "ByHeader|Certificate|Make|Position|Predicate|Prepare|ProxyTypes"),
     ("py:class", "Resume|StrPath|Telemetry|Verify|Way|(Wait|Stop|Retry)Strategy"),
     ("py:class", r"reconnecting_sse\.core\.(lifecycle\.Fact|strategies\.EndState)"),

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         CrashReport,
         ScriptedServer,
         ServedApplication,
+        VirtualTime,
     )
+    from reconnecting_sse.testing.respx import RespxRoutes
 
 
 @pytest.fixture
@@ -51,8 +53,45 @@ def sse_app() -> Callable[[Any], ServedApplication]:
 
 
 @pytest.fixture
+def virtual_time() -> Iterator[VirtualTime]:
+    """Makes waits instant and exact, on both faces; ``virtual_time.now`` is the time.
+
+    Instead of ``asyncio.run`` there is ``virtual_time.run``.
+    """
+    from reconnecting_sse.testing import VirtualTime  # noqa: PLC0415
+
+    with VirtualTime() as virtual:
+        yield virtual
+
+
+@pytest.fixture
 def crash_points() -> Callable[..., CrashReport]:
     """Kills a handler between any two effects: ``testing.crash_points``."""
     from reconnecting_sse.testing import crash_points  # noqa: PLC0415
 
     return crash_points
+
+
+@pytest.fixture
+def sse_jitter() -> Iterator[Callable[[int], None]]:
+    """Gives waits the same jitter in each run; ``sse_jitter(7)``, another seed's.
+
+    What is random afterwards is what would have been without it.
+    """
+    import random  # noqa: PLC0415
+
+    state = random.getstate()
+    random.seed(0)
+    yield random.seed
+    random.setstate(state)
+
+
+@pytest.fixture
+def sse_routes() -> RespxRoutes:
+    """Answers from respx routes: ``sse_routes.router``, for ``sse_routes.client()``.
+
+    It needs ``pip install "reconnecting-sse[testing]"``.
+    """
+    from reconnecting_sse.testing.respx import RespxRoutes  # noqa: PLC0415
+
+    return RespxRoutes()

@@ -66,18 +66,23 @@ class _Row:
             self.recent = beside.recent
 
 
+def now() -> float:
+    """The seconds of a store that is not given a clock."""
+    return time.monotonic()
+
+
 class MemoryStore:
     """For tests, and for sources that come and go within one process; thread-safe.
 
     Args:
-        clock: Gives the seconds by which leases are compared.
+        clock: Gives the seconds by which leases are compared. Default: the system's.
     """
 
     is_async: bool = False
     is_exclusive: bool = False
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or now
         self._lock = threading.Lock()
         self._rows: dict[str, _Row] = {}
         self._fleets: dict[str, dict[str, float]] = {}

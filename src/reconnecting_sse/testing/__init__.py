@@ -38,6 +38,7 @@ from reconnecting_sse.testing.script import (
     Step,
 )
 from reconnecting_sse.testing.server import ScriptedServer
+from reconnecting_sse.testing.virtual_time import VirtualTime
 
 if TYPE_CHECKING:
     from reconnecting_sse.testing.respx import (
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     )
     from reconnecting_sse.testing.respx import (
         RespxMocker as RespxMocker,
+    )
+    from reconnecting_sse.testing.respx import (
+        RespxRoutes as RespxRoutes,
     )
     from reconnecting_sse.testing.respx import (
         RespxTransport as RespxTransport,
@@ -75,12 +79,13 @@ __all__ = [
     "ScriptedServer",
     "ServedApplication",
     "Step",
+    "VirtualTime",
     "assert_resumed_from",
     "by_header",
     "crash_points",
 ]
 
-_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")
+_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxRoutes", "RespxTransport")
 
 
 def __getattr__(name: str) -> Any:

@@ -129,7 +129,7 @@ def _deliver(
                 connection.send(piece[:left])
                 left = None if left is None else left - min(left, len(piece))
             case Pause():
-                connection.wait(piece.seconds)
+                connection.pause(piece.seconds)
             case gate:
                 if not connection.wait(GATE_TIMEOUT, gate):
                     raise TimeoutError(f"a gate was not set within {GATE_TIMEOUT:g} s")

@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import time
+import weakref
 from typing import TYPE_CHECKING, NoReturn
 
 from reconnecting_sse.testing.request import read_request
@@ -14,6 +15,7 @@ from reconnecting_sse.testing.tls import wrapped
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from reconnecting_sse.testing.script import Ending, Origin, RecordedRequest
 
@@ -38,6 +40,10 @@ class ServerStoppedError(Exception):
     """The server is being closed."""
 
 
+OPEN: weakref.WeakSet[Connection] = weakref.WeakSet()
+"""Those that are served: virtual time asks whether one of them is at something."""
+
+
 class Connection:
     """A client's connection, for the thread that serves it.
 
@@ -50,6 +56,8 @@ class Connection:
         self._socket = accepted
         self._stopping = stopping
         self._has_sent = False
+        self.is_at_rest: bool = False
+        OPEN.add(self)
 
     def read_request(
         self, listener: Origin, context: ssl.SSLContext | None
@@ -88,13 +96,32 @@ class Connection:
         """Wait for the gate or the time; whether it was the gate that came first."""
         until = None if seconds is None else time.monotonic() + seconds
         awaited = self._stopping if gate is None else gate
-        while gate is None or not gate.is_set():
-            self.check()
-            left = POLL if until is None else min(POLL, until - time.monotonic())
-            if left <= 0:
-                return False
-            awaited.wait(left)
+        with self.resting():
+            while gate is None or not gate.is_set():
+                self.check()
+                left = POLL if until is None else min(POLL, until - time.monotonic())
+                if left <= 0:
+                    return False
+                awaited.wait(left)
         return True
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """It waits for somebody else, or for time to pass."""
+        self.is_at_rest = True
+        try:
+            yield
+        finally:
+            self.is_at_rest = False
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for so long."""
+        paused(self, seconds)
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once the server is being closed."""
+        return self._stopping
 
     def hang(self) -> NoReturn:
         """Wait until the client leaves."""
@@ -151,4 +178,10 @@ class Connection:
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
+        OPEN.discard(self)
         self._socket.close()
+
+
+def paused(connection: Connection, seconds: float) -> None:
+    """A pause, in real time; virtual time has another in its place."""
+    connection.wait(seconds)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from reconnecting_sse.transports.drivers import waiting
 from reconnecting_sse.transports.wire_errors import ClosedError, SilenceError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Patience:
     def __init__(self, wire: Wire, longest: float | None) -> None:
         self._wire = wire
         self._longest = longest
-        self._since = time.monotonic()
+        self._since = waiting.now()
 
     def check(self) -> None:
         """Nothing came of it again.
@@ -31,5 +31,5 @@ class Patience:
         if self._wire.is_given_up:
             raise ClosedError
         longest = self._longest
-        if longest is not None and time.monotonic() - self._since > longest:
+        if longest is not None and waiting.now() - self._since > longest:
             raise SilenceError(longest)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import selectors
-import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconnecting_sse.transports.body import READ_SIZE
+from reconnecting_sse.transports.drivers import waiting
 from reconnecting_sse.transports.drivers.dialing import Dialing, resolved
 from reconnecting_sse.transports.drivers.outgoing import Outgoing
 from reconnecting_sse.transports.drivers.release import Release
@@ -25,9 +25,6 @@ _Result = TypeVar("_Result")
 
 _SHORTEST = 0.001  # zero would make the socket one that never waits
 _LONGEST = 1e6  # poll() counts milliseconds in 31 bits: what is longer is for ever
-
-# One that needs no descriptor of its own, where there is one.
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class SyncWire:
@@ -74,7 +71,7 @@ class SyncWire:
         match step:
             case Within(seconds):
                 seconds = _waitable(seconds)
-                self._deadline = None if seconds is None else _now() + seconds
+                self._deadline = None if seconds is None else waiting.now() + seconds
                 self._is_late = False
             case Resolve(host, port):
                 addresses = resolved(host, port)
@@ -95,17 +92,17 @@ class SyncWire:
     def _dial(self, addresses: list[Address]) -> None:
         # What was requested before a socket was held is seen by a check after it; a
         # socket that is being connected is woken by its shutdown.
-        with Dialing(addresses, _now(), self.release.hold) as dialing:
+        with Dialing(addresses, waiting.now(), self.release.hold) as dialing:
             sock = None
             while sock is None:
-                wait = dialing.begin_due(_now())
+                wait = dialing.begin_due(waiting.now())
                 self._check()
                 left = self._left()
                 if wait is None or (left is not None and left < wait):
                     wait = left
-                _await(dialing.trying, selectors.EVENT_WRITE, wait)
+                waiting.ready(dialing.trying, selectors.EVENT_WRITE, wait)
                 self._check()
-                sock = dialing.connected(_now())
+                sock = dialing.connected(waiting.now())
             self._socket = sock
         self.release.hold_only(sock)
 
@@ -141,7 +138,7 @@ class SyncWire:
         events = selectors.EVENT_READ
         if self._outgoing:
             events |= selectors.EVENT_WRITE
-        ready = _await([self._socket], events, self._left())
+        ready = waiting.ready([self._socket], events, self._left())
         self._check()
         return ready
 
@@ -150,7 +147,7 @@ class SyncWire:
             return None
         if self._is_late:
             raise TimeoutError("the time was used up")
-        left = max(0.0, self._deadline - _now())
+        left = max(0.0, self._deadline - waiting.now())
         # Frozen beyond its time a process looks once at what has come meanwhile.
         self._is_late = not left
         return left
@@ -178,9 +175,9 @@ class SyncWire:
             self._check()
         return data
 
-    def arrives(self, seconds: float) -> bool:
+    def arrives(self, seconds: float | None) -> bool:
         """Whether something comes within so long; or the wire is released."""
-        return bool(_await([self._socket], selectors.EVENT_READ, seconds))
+        return bool(waiting.ready([self._socket], selectors.EVENT_READ, seconds))
 
     def _send_on(self, longest: float | None) -> None:
         """The answer came first: a server may go on once it has the whole request."""
@@ -221,22 +218,7 @@ class SyncWire:
             raise ClosedError
 
 
-def _now() -> float:
-    return time.monotonic()
-
-
 def _waitable(seconds: float | None) -> float | None:
     if seconds is None or seconds > _LONGEST:
         return None
     return max(seconds, _SHORTEST)
-
-
-def _await(socks: list[socket.socket], events: int, seconds: float | None) -> int:
-    """Which events one of the sockets is ready for, once one is."""
-    with _Selector() as selector:
-        for sock in socks:
-            selector.register(sock, events)
-        ready = 0
-        for _, mask in selector.select(seconds):
-            ready |= mask
-        return ready
