@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,15 +23,19 @@ class Boundary:
         place: Where, in words.
         event: With which event, or events, in hand; empty where that is none.
         turn: Which time it is that a life comes there with it, from 1.
+        after: The line that ran last, which may be another in another life.
     """
 
     place: str
     event: str = ""
     turn: int = 1
+    after: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         named = f"{self.event}, {self.place}" if self.event else self.place
-        return named if self.turn == 1 else f"{named} (time {self.turn})"
+        more = [f"time {self.turn}"] * (self.turn > 1)
+        more += [f"after {self.after}"] * bool(self.after)
+        return f"{named} ({', '.join(more)})" if more else named
 
 
 class Boundaries:
@@ -45,13 +49,21 @@ class Boundaries:
         self.passed: list[Boundary] = []
         self._deadly = deadly
         self._turns: Counter[tuple[str, str]] = Counter()
+        self._line = ""
         self._lock = threading.Lock()
+
+    def reach_line(self, line: str, text: str, event: str) -> None:
+        """A line is about to run."""
+        self._line = ""
+        self.reach(f"before {line}: {text}" if text else f"before {line}", event)
+        self._line = line
 
     def reach(self, place: str, event: str = "") -> None:
         """A life has come there."""
         with self._lock:
             self._turns[place, event] += 1
-            here = Boundary(place, event, self._turns[place, event])
+            turn = self._turns[place, event]
+            here = Boundary(place, event, turn, self._line)
             self.passed.append(here)
         if here == self._deadly:
             # Nothing may be flushed, closed or told: as if the power had failed.

@@ -41,10 +41,12 @@ class LineTracer:
 
     Args:
         files: Whose lines they are.
-        reach: Called before each of them, with its name.
+        reach: Called before each of them, with its name and its text.
     """
 
-    def __init__(self, files: Collection[str], reach: Callable[[str], object]) -> None:
+    def __init__(
+        self, files: Collection[str], reach: Callable[[str, str], object]
+    ) -> None:
         self._files = files
         self._reach = reach
 
@@ -78,7 +80,7 @@ class LineTracer:
         def line(frame: FrameType, event: str, arg: Any) -> Any:
             nonlocal theirs
             if event == "line":
-                self._reach(line_at(frame))
+                self._reach(*line_at(frame))
             if theirs is not None:
                 theirs = theirs(frame, event, arg)
             return line
@@ -86,10 +88,9 @@ class LineTracer:
         return line
 
 
-def line_at(frame: FrameType) -> str:
-    """A line's name: its file, its number, and how it begins."""
+def line_at(frame: FrameType) -> tuple[str, str]:
+    """A line's name, which is its file and number; and how it begins."""
     file, number = frame.f_code.co_filename, frame.f_lineno
-    name = f"before {Path(file).name}:{number}"
     text = linecache.getline(file, number).strip()
     shown = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-    return f"{name}: {shown}" if shown else name
+    return f"{Path(file).name}:{number}", shown

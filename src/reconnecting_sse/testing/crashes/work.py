@@ -149,12 +149,12 @@ class Work:
 
     # ------------------------------------------------------------------ lines
 
-    def reach_line(self, name: str) -> None:
+    def reach_line(self, name: str, text: str) -> None:
         """A line is about to run."""
         if self._has_thread:
             settle(vars(subscription_of(self._source))["holding"])
         handed = self._trial.name_of(self._source.last_event_id)
-        self._boundaries.reach(name, _in_hand.get(handed))
+        self._boundaries.reach_line(name, text, _in_hand.get(handed))
 
 
 def settle(holding: Holding) -> None:
