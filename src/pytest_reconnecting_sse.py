@@ -14,7 +14,13 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconnecting_sse.testing import ScriptedServer, ServedApplication, VirtualTime
+    from reconnecting_sse.testing import (
+        CrashReport,
+        ScriptedServer,
+        ServedApplication,
+        VirtualTime,
+    )
+    from reconnecting_sse.testing.respx import RespxRoutes
 
 
 @pytest.fixture
@@ -56,3 +62,36 @@ def virtual_time() -> Iterator[VirtualTime]:
 
     with VirtualTime() as virtual:
         yield virtual
+
+
+@pytest.fixture
+def crash_points() -> Callable[..., CrashReport]:
+    """Kills a handler between any two effects: ``testing.crash_points``."""
+    from reconnecting_sse.testing import crash_points  # noqa: PLC0415
+
+    return crash_points
+
+
+@pytest.fixture
+def sse_jitter() -> Iterator[Callable[[int], None]]:
+    """Gives waits the same jitter in each run; ``sse_jitter(7)``, another seed's.
+
+    What is random afterwards is what would have been without it.
+    """
+    import random  # noqa: PLC0415
+
+    state = random.getstate()
+    random.seed(0)
+    yield random.seed
+    random.setstate(state)
+
+
+@pytest.fixture
+def sse_routes() -> RespxRoutes:
+    """Answers from respx routes: ``sse_routes.router``, for ``sse_routes.client()``.
+
+    It needs ``pip install "reconnecting-sse[testing]"``.
+    """
+    from reconnecting_sse.testing.respx import RespxRoutes  # noqa: PLC0415
+
+    return RespxRoutes()

@@ -44,6 +44,7 @@ library/stdtypes: class list
 library/stdtypes: class str
 library/stdtypes: class tuple
 library/threading: class threading.Event
+library/types: class types.ModuleType
 """
 
 

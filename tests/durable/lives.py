@@ -25,6 +25,7 @@ from reconnecting_sse import (
     ReconnectPolicy,
     StreamingTransport,
 )
+from reconnecting_sse.testing.crashes.boundaries import BoundedStore
 
 QUICK = CommitPolicy(interval=0.02)
 POLICY = ReconnectPolicy(initial_delay=0.02, max_delay=0.1)
@@ -45,31 +46,6 @@ class Boundary:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Bounded:
-    """A store whose calls are between two boundaries each."""
-
-    def __init__(self, store, boundary):
-        self._store, self._boundary = store, boundary
-        self.is_async, self.is_exclusive = store.is_async, store.is_exclusive
-
-    def __getattr__(self, name):
-        method = getattr(self._store, name)
-
-        def call(*args):
-            self._boundary(f"before {name}")
-            result = method(*args)
-            self._boundary(f"after {name}")
-            return result
-
-        async def acall(*args):
-            self._boundary(f"before {name}")
-            result = await method(*args)
-            self._boundary(f"after {name}")
-            return result
-
-        return acall if self.is_async else call
-
-
 def consume(url, store, write, *, face, mode, boundary, lease=None):
     """Handle the feed to its end.
 
@@ -77,7 +53,7 @@ def consume(url, store, write, *, face, mode, boundary, lease=None):
     transaction. On the async face it may give an awaitable.
     """
     options = {
-        "store": Bounded(store, boundary),
+        "store": BoundedStore(store, lambda name, _: boundary(name), lambda _: ""),
         "name": "feed",
         "commits": QUICK,
         "policy": POLICY,

@@ -543,7 +543,7 @@ def test_close_ends_what_an_interruption_had_left(play, monkeypatch):
 def test_batches_may_begin_to_wait_on_an_open_connection(play):
     with feed(40, pause=0.001) as server, play(server.url, Watched()).block() as player:
         player.take(1)
-        player.batches(max_events=40, max_seconds=10)
+        player.batches(max_events=40, max_seconds=0.5)
         found = [
             event.id for events in (player.next(), player.next()) for event in events
         ]

@@ -184,7 +184,8 @@ def public_names() -> list[str]:
         short = module.__name__.rpartition(".")[2]
         here = set(module.__all__) - set(reconnecting_sse.__all__)
         names += [f"{short}.{name}" for name in here]
-    return [*names, "testing.RespxTransport", "testing.AsyncRespxTransport"]
+    of_respx = ("AsyncRespxTransport", "RespxRoutes", "RespxTransport")
+    return [*names, *(f"testing.{name}" for name in of_respx)]
 
 
 def test_the_reference_has_each_public_name_at_one_place() -> None:

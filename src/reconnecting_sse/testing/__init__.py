@@ -2,7 +2,8 @@
 
 ``ScriptedServer`` plays a script of answers on loopback; ``NumberedFeed`` is a script
 for a feed that can be resumed. ``ServedApplication`` answers from an ASGI application
-in process. ``RespxTransport`` and ``AsyncRespxTransport`` answer
+in process. ``crash_points`` kills a handler between any two of its effects, and says
+what was lost or came twice. ``RespxTransport`` and ``AsyncRespxTransport`` answer
 from respx routes instead; they need ``pip install "reconnecting-sse[testing]"``.
 """
 
@@ -11,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.testing.application import ServedApplication
+from reconnecting_sse.testing.crashes.report import CrashPoint, CrashReport
+from reconnecting_sse.testing.crashes.trying import crash_points
 from reconnecting_sse.testing.feed import (
     FAULT_KINDS,
     Fault,
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
         RespxMocker as RespxMocker,
     )
     from reconnecting_sse.testing.respx import (
+        RespxRoutes as RespxRoutes,
+    )
+    from reconnecting_sse.testing.respx import (
         RespxTransport as RespxTransport,
     )
 
@@ -54,6 +60,8 @@ __all__ = [
     "FAULT_KINDS",
     "Answer",
     "Close",
+    "CrashPoint",
+    "CrashReport",
     "Fault",
     "FaultKind",
     "Handler",
@@ -74,9 +82,10 @@ __all__ = [
     "VirtualTime",
     "assert_resumed_from",
     "by_header",
+    "crash_points",
 ]
 
-_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxTransport")
+_NEEDS_RESPX = ("AsyncRespxTransport", "RespxMocker", "RespxRoutes", "RespxTransport")
 
 
 def __getattr__(name: str) -> Any:

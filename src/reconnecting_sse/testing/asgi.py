@@ -79,7 +79,7 @@ class Call:
         self._is_complete = False
         self._has_returned = False
         self.error: Exception | None = None
-        self.is_left = False
+        self.is_left: bool = False
 
     # ------------------------------------------------------------------ its server
 

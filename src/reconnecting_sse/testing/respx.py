@@ -12,6 +12,7 @@ import httpxr
 
 try:
     import httpx
+    import respx
     from respx.mocks import AbstractRequestMocker
 except ImportError as _error:
     raise ImportError(
@@ -25,8 +26,6 @@ from reconnecting_sse.transports.body import content_of, reads_live
 
 if TYPE_CHECKING:
     from typing import Self
-
-    import respx
 
 _HTTPX_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 
@@ -67,6 +66,25 @@ class AsyncRespxTransport(httpxr.AsyncBaseTransport):
         except _HTTPX_ERRORS as error:
             _raise_httpxr(error)
         return _httpxr_response(response, AsyncBridgedBody(response.stream))
+
+
+class RespxRoutes:
+    """A router, and clients that it answers.
+
+    Attributes:
+        router: Where routes are added, and their calls are looked at.
+    """
+
+    def __init__(self) -> None:
+        self.router: respx.Router = respx.Router()
+
+    def client(self, **options: Any) -> httpxr.Client:
+        """A client with httpxr's other keywords."""
+        return httpxr.Client(transport=RespxTransport(self.router), **options)
+
+    def async_client(self, **options: Any) -> httpxr.AsyncClient:
+        """The same for the other face."""
+        return httpxr.AsyncClient(transport=AsyncRespxTransport(self.router), **options)
 
 
 class RespxMocker(AbstractRequestMocker):
