@@ -55,13 +55,19 @@ def followed(client: httpxr.Client, url: str, flags: Flags) -> Iterator[Flags]:
     with ReconnectingEventSource(client, "GET", url, policy=POLICY) as source:
         for event in source:
             document = event.json()
-            if event.event == "put":
-                flags.put(document["data"]["flags"])
-            elif document["path"].startswith("/flags/"):
-                key = document["path"].removeprefix("/flags/")
-                gone = {"version": document.get("version"), "deleted": True}
-                is_patch = event.event == "patch"
-                flags.patch(key, document["data"] if is_patch else gone)
+            key = document.get("path", "").removeprefix("/flags/")
+            match event.event:
+                case "put":
+                    flags.put(document["data"]["flags"])
+                case "patch" | "delete" if key.startswith("/"):
+                    continue  # of something else: segments
+                case "patch":
+                    flags.patch(key, document["data"])
+                case "delete":
+                    gone = {"version": document["version"], "deleted": True}
+                    flags.patch(key, gone)
+                case _:  # of a newer server
+                    continue
             yield flags
 
 
