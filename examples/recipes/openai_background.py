@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 URL = "https://api.openai.com/v1/responses"
 MODEL = "gpt-5"
+FAILURES = ("response.failed", "response.incomplete", "response.cancelled", "error")
 
 
 def spoken(client: httpxr.Client, url: str, prompt: str) -> Iterator[str]:
@@ -33,7 +34,7 @@ def spoken(client: httpxr.Client, url: str, prompt: str) -> Iterator[str]:
         for event in source:
             if event.event == "response.output_text.delta":
                 yield event.json()["delta"]
-            elif event.event in ("response.failed", "response.incomplete"):
+            elif event.event in FAILURES:
                 raise RuntimeError(event.data)
 
 

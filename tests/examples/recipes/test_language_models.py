@@ -96,13 +96,16 @@ def test_a_background_response_is_whole_through_a_drop(capsys):
         assert [r.method for r in server.requests] == ["POST", "GET"]
 
 
-def test_a_background_response_that_fails_is_an_error():
+@pytest.mark.parametrize(
+    "end", ["response.failed", "response.incomplete", "response.cancelled", "error"]
+)
+def test_a_background_response_that_is_not_whole_is_an_error(end):
     class Failed(Responses):
-        last = "response.failed"
+        last = end
 
     spoken = recipe("openai_background").spoken
     with ScriptedServer(Failed()) as server, client() as made:
         pieces = spoken(made, server.url + Responses.path, "Go.")
         assert list(islice(pieces, 4)) == list("1234")
-        with pytest.raises(RuntimeError, match="failed"):
+        with pytest.raises(RuntimeError, match=end):
             next(pieces)
