@@ -146,8 +146,10 @@ def work(context: click.Context, /, **options: Any) -> None:
 
     The function, plain or a coroutine function, is called with each event, and the
     position is kept: --store and --name are needed. The first SIGTERM or Ctrl-C
-    finishes what was begun, commits and ends; a second one ends at once. Exit statuses: 0 done or stopped, 1 failed, 3
-    another process took the name over, 4 a call did not end in time.
+    finishes what was begun, commits and ends; a second one ends at once.
+
+    Exit statuses: 0 done or stopped, 1 failed, 3 another process took the name over, 4
+    a call did not end in time.
     """
     from reconnecting_sse.cli import work as working  # noqa: PLC0415  (for --help)
 
@@ -165,8 +167,10 @@ def fleet(context: click.Context, /, **options: Any) -> None:
 
     FILE is TOML: each feed with its name, its URL and its handler. Every process that
     runs this command serves as many feeds as the others, or one more; they take over
-    what one leaves or dies with. The first SIGTERM or Ctrl-C finishes what was begun, commits, leaves and ends;
-    a second one ends at once. Exit statuses: as those of work.
+    what one leaves or dies with. The first SIGTERM or Ctrl-C finishes what was begun,
+    commits, leaves and ends; a second one ends at once.
+
+    Exit statuses: as those of work.
     """
     from reconnecting_sse.cli import fleet as serving  # noqa: PLC0415  (for --help)
 
@@ -252,7 +256,8 @@ def drop(context: click.Context, /, **options: Any) -> None:
 def positions(context: click.Context, /, **options: Any) -> None:
     """List what a store keeps.
 
-    Names, positions, their ages, and who holds them. STORE is a URL: sqlite:///cursors.db, postgresql+psycopg://…, redis://…
+    Names, positions, their ages, and who holds them. STORE is a URL:
+    sqlite:///cursors.db, postgresql+psycopg://…, redis://…
     """
     from reconnecting_sse.cli import positions as places  # noqa: PLC0415  (for --help)
 
