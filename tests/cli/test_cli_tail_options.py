@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 
+from reconnecting_sse.cli import commands
+from reconnecting_sse.cli.words import HEADINGS, heading_of
 from reconnecting_sse.testing import Answer, Hang, NumberedFeed, ScriptedServer
 from tests.cli.invoking import invoked
 
@@ -225,3 +228,42 @@ def test_bash_completes_commands_and_options(tmp_path):
         check=True,
     )
     assert ended.stdout.splitlines() == ["tail", "--exit-when-idle"], ended.stderr
+
+
+# ------------------------------------------------------------------ help
+
+
+def options_of(command):
+    return [each for each in command.params if isinstance(each, click.Option)]
+
+
+@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_every_option_says_what_it_is_for(name):
+    command = commands.commands[name]
+    lacking = [each.name for each in options_of(command) if not each.help]
+    assert not lacking
+    assert len(command.get_short_help_str(60)) < 60
+    assert not command.get_short_help_str(45).endswith("...")
+
+
+@pytest.mark.parametrize("name", ["tail", "work", "fleet"])
+def test_every_option_is_under_a_heading(name):
+    homeless = [
+        each.name
+        for each in options_of(commands.commands[name])
+        if heading_of(each.name) == "Options"
+    ]
+    assert not homeless
+    shown = invoked(name, "--help").stdout
+    assert "Connection:\n" in shown
+    for option in options_of(commands.commands[name]):
+        assert option.opts[0] in shown
+
+
+def test_a_heading_names_no_option_that_is_not_there():
+    existing = {
+        option.name
+        for each in commands.commands.values()
+        for option in options_of(each)
+    }
+    assert set(" ".join(HEADINGS.values()).split()) <= existing

@@ -16,9 +16,31 @@ from click.shell_completion import get_completion_class
 from reconnecting_sse.cli import arguments as argument
 from reconnecting_sse.cli.output import writing
 from reconnecting_sse.cli.signals import INTERRUPTED
-from reconnecting_sse.cli.words import FEED, FLEET, RUN, WAY, WORK, with_options
+from reconnecting_sse.cli.words import (
+    FEED,
+    FLEET,
+    HEADINGS,
+    RUN,
+    WAY,
+    WORK,
+    heading_of,
+    with_options,
+)
 
 PROGRAM = "reconnecting-sse"
+
+TAIL_EXAMPLES = """\b
+Examples:
+  reconnecting-sse tail https://example.com/feed
+  reconnecting-sse tail --json -n 10 https://example.com/feed | jq .data
+  reconnecting-sse tail --store sqlite:///cursors.db --name a https://example.com/feed
+"""
+
+WORK_EXAMPLE = """\b
+Example:
+  reconnecting-sse work https://example.com/feed prices:handle \\
+      --store sqlite:///worker.db --name prices
+"""
 
 
 def main() -> NoReturn:
@@ -43,8 +65,25 @@ class _Command(click.Command):
             return super().make_context(*args, **kwargs)
 
 
+class _Grouping(_Command):
+    """One whose options are listed under headings."""
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        records: dict[str, list[tuple[str, str]]] = {each: [] for each in HEADINGS}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                records[heading_of(parameter.name)].append(record)
+        for heading, listed in records.items():
+            if listed:
+                with formatter.section(heading):
+                    formatter.write_dl(listed)
+
+
 class _Group(_Command, click.Group):
-    command_class: type[click.Command] | None = _Command
+    command_class: type[click.Command] | None = _Grouping
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,7 +92,7 @@ def commands() -> None:
     """Follow Server-Sent Events, whatever happens to the connection."""
 
 
-@commands.command()
+@commands.command(epilog=TAIL_EXAMPLES)
 @click.argument("url", callback=argument.checked(argument.url))
 @with_options(FEED)
 @click.option(
@@ -96,19 +135,21 @@ def tail(context: click.Context, /, **options: Any) -> None:
     context.exit(tailing.tail(tailing.TailOptions(**options)))
 
 
-@commands.command()
+@commands.command(epilog=WORK_EXAMPLE)
 @click.argument("url", callback=argument.checked(argument.url))
 @click.argument("handler", metavar="PACKAGE.MODULE:HANDLER")
 @with_options(FEED)
 @with_options(WORK)
 @click.pass_context
 def work(context: click.Context, /, **options: Any) -> None:
-    """Hand the events of URL to a function, and keep the position in a store.
+    """Hand the events of URL to a function.
 
-    The function, plain or a coroutine function, is called with each event; --store and
-    --name are needed. The first SIGTERM or Ctrl-C finishes what was begun, commits and
-    ends; a second one ends at once. Exit statuses: 0 done or stopped, 1 failed, 3
-    another process took the name over, 4 a call did not end in time.
+    The function, plain or a coroutine function, is called with each event, and the
+    position is kept: --store and --name are needed. The first SIGTERM or Ctrl-C
+    finishes what was begun, commits and ends; a second one ends at once.
+
+    Exit statuses: 0 done or stopped, 1 failed, 3 another process took the name over, 4
+    a call did not end in time.
     """
     from reconnecting_sse.cli import work as working  # noqa: PLC0415  (for --help)
 
@@ -122,12 +163,14 @@ def work(context: click.Context, /, **options: Any) -> None:
 @with_options(RUN)
 @click.pass_context
 def fleet(context: click.Context, /, **options: Any) -> None:
-    """Share the feeds of FILE among all processes that run this command.
+    """Share a file of feeds among processes.
 
-    FILE is TOML: each feed with its name, its URL and its handler. Every process serves
-    as many feeds as the others, or one more; they take over what one leaves or dies
-    with. The first SIGTERM or Ctrl-C finishes what was begun, commits, leaves and ends;
-    a second one ends at once. Exit statuses: as those of work.
+    FILE is TOML: each feed with its name, its URL and its handler. Every process that
+    runs this command serves as many feeds as the others, or one more; they take over
+    what one leaves or dies with. The first SIGTERM or Ctrl-C finishes what was begun,
+    commits, leaves and ends; a second one ends at once.
+
+    Exit statuses: as those of work.
     """
     from reconnecting_sse.cli import fleet as serving  # noqa: PLC0415  (for --help)
 
@@ -136,7 +179,7 @@ def fleet(context: click.Context, /, **options: Any) -> None:
 
 @commands.group("dead-letters", cls=_Group)
 def dead_letters() -> None:
-    """See to the events that a worker could not handle.
+    """See to events that could not be handled.
 
     STORE is a URL, as for --store. Without a NAME all names are meant, and without a
     POSITION all dead letters of the name; a key from the list is as good as one.
@@ -211,9 +254,10 @@ def drop(context: click.Context, /, **options: Any) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def positions(context: click.Context, /, **options: Any) -> None:
-    """List what STORE keeps: names, positions, their ages, and who holds them.
+    """List what a store keeps.
 
-    STORE is a URL: sqlite:///cursors.db, postgresql+psycopg://…, redis://…
+    Names, positions, their ages, and who holds them. STORE is a URL:
+    sqlite:///cursors.db, postgresql+psycopg://…, redis://…
     """
     from reconnecting_sse.cli import positions as places  # noqa: PLC0415  (for --help)
 
@@ -223,7 +267,7 @@ def positions(context: click.Context, /, **options: Any) -> None:
 @commands.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes this program's words in SHELL.
+    """Print the completion script of SHELL.
 
     \b
     bash, in ~/.bashrc:
@@ -262,7 +306,7 @@ def completion(shell: str) -> None:
 )
 @click.pass_context
 def demo(context: click.Context, /, **options: Any) -> None:
-    """Break a local server's stream in every way, and lose nothing.
+    """Break a local stream, and lose nothing.
 
     A server on loopback sends 300 numbered events, and cuts, resets, stalls, ends or
     refuses the connection again and again. The verdict compares what arrived with

@@ -259,6 +259,27 @@ FLEET = (
 """The options of a fleet."""
 
 
+HEADINGS = {
+    "Request": "headers method data last_event_id",
+    "Connection": "connect_to cacert insecure connect_timeout header_timeout"
+    " idle_timeout",
+    "Retries": "retry_max retry_max_time like_a_browser",
+    "Reading": "any_content_type max_event_bytes",
+    "Position": "store name lease",
+    "Work": "transactional batch concurrency key window dead_letters max_deliveries"
+    " deduplicate on_gap max_feeds drain_timeout stalled_after",
+    "Output": "as_json text max_events exit_when_idle probes log verbose",
+    "Options": "",
+}
+"""Under which heading an option is listed; those of no other, under the last."""
+
+
+def heading_of(name: str | None) -> str:
+    """The heading of an option."""
+    found = (each for each, names in HEADINGS.items() if name in names.split())
+    return next(found, "Options")
+
+
 def with_options(options: Iterable[Any]) -> Callable[[Any], Any]:
     """A decorator that gives a command all of them."""
 
