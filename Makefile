@@ -112,8 +112,9 @@ neighbours: $(DEVELOPMENT)
 chaos: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.chaos $(SEED) $(ARGS)
 	@$(if $(SEED),,$(BIN)/python -m tests.chaos.deadlines)
-	@$(if $(SEED),,KILLS=167 $(BIN)/python $(PYTEST) -q tests/durable/test_kills.py \
-		tests/workers/test_worker_kills.py --timeout 1200)
+	@$(if $(SEED),,KILLS=167 STEP=1 $(BIN)/python $(PYTEST) -q --timeout 1200 \
+		tests/durable/test_kills.py tests/durable/test_crash_points.py \
+		tests/workers/test_worker_kills.py)
 	@$(if $(SEED),,LEASE=10 HANDOVERS=50 $(BIN)/python $(PYTEST) -q \
 		tests/workers/test_standby.py tests/workers/test_fleet_processes.py \
 		--timeout 3000)

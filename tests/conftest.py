@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import os
+import posix
+import sys
+import threading
 
+import coverage
 import pytest
 
+from reconnecting_sse.testing.crashes import lives
 from tests import loops
 from tests.stores import servers
 
 # What is wrong with some release of Python, not missing on a machine.
 SKIPPED_IN_CI = {"some releases of Python 3.12 crash when instructions are traced"}
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """To measure a life of ``crash_points`` takes longer than to live it."""
+    monkeypatch.setattr(coverage.Coverage, "current", lambda: None)
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    monkeypatch.setattr(os, "_exit", posix._exit)
+    live = lives._live
+
+    def untraced(*args):
+        sys.settrace(None)
+        threading.settrace(None)
+        live(*args)
+
+    monkeypatch.setattr(lives, "_live", untraced)
 
 
 def pytest_configure():

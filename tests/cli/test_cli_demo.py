@@ -129,6 +129,11 @@ def test_no_fault_comes_too_late_to_strike(seed):
 # ------------------------------------------------------------------------ the demo
 
 
+def without_slowness(errors):
+    """But for what asyncio's debug mode says on a busy machine."""
+    return re.sub(r"(?m)^Executing <.*> took [\d.]+ seconds\n", "", errors)
+
+
 @pytest.mark.timeout(120)  # twice what its two acts promise
 def test_nothing_is_lost_on_either_face_and_it_shows_what_happened():
     words = [*COMMAND, "demo", "--seed", "7"]
@@ -141,7 +146,7 @@ def test_nothing_is_lost_on_either_face_and_it_shows_what_happened():
         ]
         for child in children:
             account, errors = child.communicate()
-            assert (child.returncode, errors) == (0, "")
+            assert (child.returncode, without_slowness(errors)) == (0, "")
             check_account(account)
 
 
@@ -293,7 +298,7 @@ def test_it_ends_quietly_when_nobody_reads_the_account(face):
         assert "numbered events" in child.stdout.readline()
         child.stdout.close()
         assert child.wait(10) == 1
-        assert child.stderr.read() == ""
+        assert without_slowness(child.stderr.read()) == ""
 
 
 def test_seconds_beyond_its_promise_are_wrong_usage():

@@ -22,7 +22,7 @@ from tests.durable.lives import (
 )
 from tests.durable.tables import TABLES
 
-KILLS = int(os.environ.get("KILLS", "17"))  # for each store, mode and face
+KILLS = int(os.environ.get("KILLS", "6"))  # for each store, mode and face
 COUNT = 150
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import posix
 import re
 import signal
 import sqlite3
@@ -15,13 +14,11 @@ from dataclasses import fields
 from functools import partial
 from types import SimpleNamespace
 
-import coverage
 import pytest
 import sqlalchemy
 
 from reconnecting_sse import CommitPolicy
 from reconnecting_sse.stores import MemoryStore, SqliteStore, SqlStore
-from reconnecting_sse.testing.crashes import lives
 from reconnecting_sse.testing.crashes.boundaries import Boundaries, Boundary, chosen
 from reconnecting_sse.testing.crashes.plan import Plan, numbered
 from reconnecting_sse.testing.crashes.tracing import LineTracer
@@ -33,19 +30,8 @@ FACES = ["sync", "async"]
 
 
 @pytest.fixture(autouse=True)
-def _unmeasured(monkeypatch):
-    """To measure a process takes longer than to live in it; those of the plugin are."""
-    monkeypatch.setattr(coverage.Coverage, "current", lambda: None)
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-    monkeypatch.setattr(os, "_exit", posix._exit)
-    live = lives._live
-
-    def unmeasured(*args):
-        sys.settrace(None)
-        threading.settrace(None)
-        live(*args)
-
-    monkeypatch.setattr(lives, "_live", unmeasured)
+def _quick(unmeasured):
+    """Those of the plugin are measured."""
 
 
 class Shop:
