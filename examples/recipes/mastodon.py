@@ -51,7 +51,7 @@ class Timeline:
         source = ReconnectingEventSource(
             self._client,
             "GET",
-            f"{self._server}/api/v1/streaming/public",
+            f"{self._streaming()}/api/v1/streaming/public",
             on_lifecycle=self._heard,
             on_comment=lambda _: self._catch_up(),  # one comes every 15 s
         )
@@ -60,6 +60,12 @@ class Timeline:
                 self._catch_up()
                 if event.event == "update":
                     self._tell(event.json())
+
+    def _streaming(self) -> str:
+        # Its host may be another one; it is given for WebSockets.
+        instance = self._asked("/api/v2/instance")
+        url: str = instance["configuration"]["urls"]["streaming"]
+        return url.replace("ws", "http", 1) if url.startswith("ws") else url
 
     def _heard(self, fact: Lifecycle) -> None:
         if isinstance(fact, Opened):
@@ -85,11 +91,13 @@ class Timeline:
             number = max(map(_number, page))
 
     def _page(self, **params: int) -> list[dict[str, Any]]:
-        url = f"{self._server}/api/v1/timelines/public"
-        answer = self._client.get(url, params=params)
-        answer.raise_for_status()
-        page: list[dict[str, Any]] = answer.json()
+        page: list[dict[str, Any]] = self._asked("/api/v1/timelines/public", **params)
         return page
+
+    def _asked(self, path: str, **params: int) -> Any:
+        answer = self._client.get(f"{self._server}{path}", params=params)
+        answer.raise_for_status()
+        return answer.json()
 
     def _tell(self, status: dict[str, Any]) -> None:
         if status["id"] not in self._told:

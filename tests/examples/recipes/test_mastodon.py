@@ -26,7 +26,11 @@ class Mastodon:
         path = urlsplit(request.target).path
         if path == "/api/v1/timelines/public":
             return self._page(request)
-        assert path == "/api/v1/streaming/public"
+        if path == "/api/v2/instance":
+            urls = {"streaming": f"ws://{request.header('host')}/elsewhere"}
+            body = json.dumps({"configuration": {"urls": urls}})
+            return Answer(headers=JSON, body=body)
+        assert path == "/elsewhere/api/v1/streaming/public"
         self.connections += 1
         return [self._first, self._second, self._third][self.connections - 1]()
 

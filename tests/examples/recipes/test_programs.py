@@ -21,7 +21,8 @@ def stopping(*answers, **pages):
     def answer(request):
         for part, page in pages.items():
             if part in request.target:
-                return Answer(headers=JSON, body=page)
+                body = page.replace("HOST", request.header("host"))
+                return Answer(headers=JSON, body=body)
         return next(left, Answer(204, headers=()))
 
     return answer
@@ -74,7 +75,9 @@ def test_a_program_prints_until_its_server_says_stop(
 ):
     monkeypatch.chdir(tmp_path)  # where a store may be written
     first = Answer(body=f"retry: 1\n{event(1)}data: cut of", end="cut")
-    script = stopping(first, Answer(body=event(2)), timelines="[]")
+    instance = json.dumps({"configuration": {"urls": {"streaming": "http://HOST"}}})
+    pages = {"timelines": "[]", "instance": instance}
+    script = stopping(first, Answer(body=event(2)), **pages)
     with ScriptedServer(script) as server:
         words = [word.replace("URL", server.url) for word in words]
         variables = {**variables, "WIKIMEDIA_URL": server.url}
