@@ -16,12 +16,10 @@ LEAST_POWER = 3
 FEW_SECONDS = 10
 COLOURS = ("#2f81c7", "#c9762c", "#3f9c58", "#a160b8", "#b8506a", "#7d8590")
 
-# Text follows the reader's scheme where the viewer says which; else it is mid-grey.
+# Mid-grey: a picture does not hear of a site's own switch between light and dark.
 _STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #7d8590; }
   .title { font-weight: 600; font-size: 14px; }
-  @media (prefers-color-scheme: light) { text { fill: #424a53; } }
-  @media (prefers-color-scheme: dark) { text { fill: #adbac7; } }
 """
 
 

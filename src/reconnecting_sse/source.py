@@ -95,8 +95,8 @@ class ReconnectingEventSource:
         cookies: Sent beside the client's.
         auth: Instead of the client's; None is without.
         follow_redirects: At most 10 each attempt, from the original URL again.
-        trusted_origins: Other origins, as "https://host", to which redirects may take
-            the headers, auth and cookies, too.
+        trusted_origins: Other origins, as ``"https://host"``, to which redirects may
+            take the headers, auth and cookies, too.
         compress: Offers what can be decoded, instead of ``Accept-Encoding: identity``:
             for servers that flush what they compress.
         content_types: What is read as events, whatever its parameters; "*" is any

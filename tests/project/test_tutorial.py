@@ -30,7 +30,7 @@ def steps():
 
 def script():
     """The page as one shell script, which says when each command begins."""
-    lines, expected = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"], []
+    lines, expected = ["trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"], []
     for name, what in steps():
         if name is not None:
             lines.append(
@@ -63,5 +63,5 @@ def test_the_tutorial_can_be_followed(tmp_path):
 
 def test_all_of_it_was_found():
     names = [name for name, _ in steps()]
-    assert names.count(None) == 23
+    assert names.count(None) == 24
     assert {"feed.py", "loop.py", "shop.py", "look.py", "test_shop.py"} < {*names}

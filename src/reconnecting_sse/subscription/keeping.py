@@ -107,8 +107,10 @@ class Keeping:
 
         Whoever waits for an answer would wait for ever.
         """
-        while self.duties:
-            self.duties.pop().holding.break_off(error)
+        self._open = self._asked_at = None
+        for duty in list(self.duties):  # who is admitted meanwhile is served
+            self.duties.remove(duty)
+            duty.holding.break_off(error)
 
     def steps(self) -> Steps:
         """Everything, until nobody is left to be served."""
