@@ -294,6 +294,16 @@ def test_a_fault_of_the_keeper_ends_all_whom_it_serves(play, monkeypatch):
         assert play(server.url, store, name="new").iterate().ids(2) == ["1", "2"]
 
 
+def test_who_is_admitted_while_a_keeper_breaks_down_is_served():
+    """It ended with an error that was none of its own."""
+    steps, late = Steps(MemoryStore()), Holding(durability(MemoryStore()))
+    steps.holding.bells.append(lambda: steps.keeping.admit(late))
+    steps.keeping.break_down(KeyError("a fault"))
+    assert steps.holding.is_over
+    assert [duty.holding for duty in steps.keeping.duties] == [late]
+    assert late.error is None
+
+
 def test_a_fault_of_the_keeper_ends_a_transaction_that_begins(
     play, monkeypatch, tmp_path
 ):
