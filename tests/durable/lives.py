@@ -7,6 +7,7 @@ or of itself at a boundary between two effects.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import posix
 import random
@@ -112,6 +113,7 @@ def fork(function, *args, **keywords):
     child = os.fork()
     if child:
         return child
+    gc.freeze()  # httpxr's client hangs where a child collects it
     sys.settrace(None)
     threading.settrace(None)
     try:

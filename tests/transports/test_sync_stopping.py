@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import os
 import pkgutil
 import signal
 import threading
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import httpxr
 import pytest
 
 from reconnecting_sse.transports.abort import AbortSignal
+from tests.forking import forked
 from tests.raw_wire import (
     CHUNKED,
     EVENT,
@@ -358,13 +357,6 @@ def test_a_forked_child_does_not_end_its_parents_response():
 
     with Server(script) as server, asked(server.url) as response:
         assert response.stream.read() == EVENT
-        with warnings.catch_warnings():
-            # Newer Pythons warn of threads, and the server has some.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if not child:
-            response.stream.close()
-            os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
+        forked(response.stream.close)
         gate.set()
         assert response.stream.read() == EVENT

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import warnings
 from contextlib import contextmanager
 from functools import cache
 
@@ -23,6 +22,7 @@ from reconnecting_sse.transports.abort import AbortSignal
 from reconnecting_sse.transports.drivers.release import Release, _Twin
 from reconnecting_sse.transports.ways.route import Route
 from reconnecting_sse.transports.ways.trust import Trust
+from tests.forking import forked
 from tests.proxies import HTTPProxy
 from tests.raw_wire import (
     CHUNKED,
@@ -354,20 +354,11 @@ def gated(context=None):
             gate.set()
 
 
-def forked(child):
-    """Run ``child`` in a forked process, which must end well."""
-    with warnings.catch_warnings():
-        # Newer Pythons warn of threads, and the server has some.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process = os.fork()
-    if not process:
-        status = 1
-        try:
-            child()
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(process, 0)[1] == 0
+def test_a_forked_child_need_not_collect_what_other_tests_left():
+    left = [httpxr.Client()]
+    left.append(left)
+    del left
+    forked(gc.collect)
 
 
 WAYS = ["close", "abort", "collect", "all"]
