@@ -37,6 +37,7 @@ class _Keeper(ABC):
 
     def admit(self, holding: Holding) -> None:
         """Serve this one, too."""
+        holding.wake = self.wake
         self._keeping.admit(holding)
         self.wake()
 
