@@ -8,6 +8,7 @@ from tenacity import AsyncRetrying, Retrying, stop_after_attempt
 
 from reconnecting_sse import ReconnectPolicy
 from reconnecting_sse.subscription import keepers
+from tests.durable.playing import no_thread_left
 from tests.raw_wire import unused_port
 from tests.workers.working import FACES, feed, watched
 
@@ -49,7 +50,8 @@ def of_its_store(face):
 
 @pytest.mark.parametrize("way", [without_an_answer, of_its_handler, of_its_store])
 def test_a_worker_that_ended_with_an_error_is_not_kept(face, way):
-    left = way(face)
+    with no_thread_left():
+        left = way(face)
     gc.collect()
     assert left() is None
     assert not keepers._keepers
