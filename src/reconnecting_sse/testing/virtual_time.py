@@ -11,6 +11,7 @@ import asyncio
 import selectors
 import threading
 import time
+from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from math import inf
 from queue import Empty
@@ -19,12 +20,13 @@ from unittest import mock
 
 from reconnecting_sse.stores import memory
 from reconnecting_sse.subscription import clock as clocks
-from reconnecting_sse.testing import connection
+from reconnecting_sse.testing import connection, loop_thread
 from reconnecting_sse.transports.drivers import sync_wire, waiting
 from reconnecting_sse.transports.wire_errors import SilenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from concurrent.futures import Future
     from queue import SimpleQueue
     from typing import Self
 
@@ -71,6 +73,8 @@ class VirtualTime:
             (sync_wire.SyncWire, "receive", _receive),
             (memory, "now", lambda: self.now),
             (connection, "paused", self._paused),
+            (loop_thread, "new_event_loop", self.new_event_loop),
+            (loop_thread, "outcome", self._outcome),
         ):
             self._patches.enter_context(mock.patch.object(target, name, value))
         return self
@@ -164,6 +168,10 @@ class VirtualTime:
 
         with client.resting():
             self.wait(attempt, seconds)
+
+    def _outcome(self, future: Future[_Result]) -> _Result:
+        self.wait(lambda real: futures.wait([future], real).done, None)
+        return future.result()
 
 
 _READY, _RECEIVE = waiting.ready, sync_wire.SyncWire.receive
