@@ -247,6 +247,13 @@ def test_an_application_in_process_waits_in_it_too(face):
     assert face.read_application(feed, 2) == [("a", 0), ("b", 240)]
 
 
+def test_there_is_one_at_a_time(virtual_time):
+    with pytest.raises(RuntimeError, match="virtual already"), VirtualTime():
+        pass
+    assert virtual_time.run(asyncio.sleep(60, "slept")) == "slept"
+    assert virtual_time.now == 60
+
+
 def test_time_is_real_again_afterwards():
     with VirtualTime() as virtual:
         assert virtual.now == 0

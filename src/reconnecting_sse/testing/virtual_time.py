@@ -52,6 +52,9 @@ class VirtualTime:
     servers, in any number of threads and on its own event loops. Real sockets may be in
     between. What knows another clock keeps real time: a database, ``time.sleep``.
 
+    Raises:
+        RuntimeError: On entering: there is another.
+
     Attributes:
         now: Seconds since the block began.
     """
@@ -66,6 +69,8 @@ class VirtualTime:
         self._patches = ExitStack()
 
     def __enter__(self) -> Self:
+        if type(clocks.CLOCK) is _VirtualClock:
+            raise RuntimeError("time is virtual already, by another VirtualTime")
         for target, name, value in (
             (clocks, "CLOCK", _VirtualClock(self, time.time())),
             (waiting, "now", lambda: self.now),
