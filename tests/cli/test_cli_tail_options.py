@@ -7,14 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import click
 import pytest
+from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.cli import commands
+from reconnecting_sse.cli.idling import IdleWatch
 from reconnecting_sse.cli.words import HEADINGS, heading_of
 from reconnecting_sse.testing import Answer, Hang, NumberedFeed, ScriptedServer
-from tests.cli.invoking import invoked
+from tests.cli.invoking import Child, invoked
 
 CONTENT = "choices.0.delta.content"
 
@@ -64,6 +67,7 @@ def test_there_is_nothing_to_end_where_nothing_was_said():
         '{"choices": [{"delta": {"content": {"a": 1}}}]}',
         '{"choices": "abc"}',
         '{"error": null}',
+        '{"choices": {"0": {"delta": []}}}',
     ],
 )
 def test_what_has_no_text_there_is_passed_over(data):
@@ -101,6 +105,24 @@ def test_a_path_has_no_empty_step(path):
     assert "as in choices.0.delta.content" in result.stderr
 
 
+def test_an_index_may_have_any_number_of_digits():
+    with ScriptedServer(
+        [Answer(body="retry: 1\ndata: [1]\n\n"), Answer(204)]
+    ) as server:
+        result = run("--text", "9" * 5000, server.url)
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_ctrl_c_ends_it_while_nobody_takes_its_text():
+    flood = said("a", "x" * (1 << 20))  # no pipe holds so much
+    answer, words = Answer(body=flood, end="hang"), ("--text", CONTENT)
+    with ScriptedServer([answer]) as server, Child(*words, server.url) as child:
+        assert child.process.stdout.read(2) == b"ax"
+        status, summary = child.stop()
+    assert status == 130
+    assert summary.startswith("interrupted: 2 events,")
+
+
 def test_one_shape_at_a_time():
     result = run("--text", "a", "--json", "http://127.0.0.1:1")
     assert result.exit_code == 2
@@ -119,6 +141,21 @@ def test_it_ends_once_nothing_comes():
         "2",
         "3",
     ]
+
+
+def test_a_slow_reader_is_not_a_silent_feed():
+    watch, ended = IdleWatch(0.01), threading.Event()
+    with watch.watching(ended.set):
+        for _ in watch.awaiting([ServerSentEvent(data="a")]):
+            assert not ended.wait(0.05)  # five times what it takes
+        assert ended.wait(5)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e300", "1e10"])
+def test_an_idle_time_beyond_all_clocks_is_waited_for(seconds):
+    with ScriptedServer([Answer(body="retry: 1\ndata: a\n\n"), Answer(204)]) as server:
+        result = run("--json", "--exit-when-idle", seconds, server.url)
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
 
 
 def test_without_a_stream_it_does_not_end_well():
@@ -145,7 +182,13 @@ def test_no_retry_is_one_attempt():
 
 def test_it_gives_up_after_so_long():
     with ScriptedServer([Answer(503)]) as server:
-        assert run("--retry-max-time", "0", server.url).exit_code == 1
+        assert run("--retry-max-time", "1e-9", server.url).exit_code == 1
+
+
+def test_no_time_is_no_limit_as_for_curl():
+    busy = Answer(503, headers=[("Retry-After", "0")], framing="length")
+    with ScriptedServer([busy, Answer(204)]) as server:
+        assert run("--retry-max-time", "0", server.url).exit_code == 0
 
 
 def test_like_a_browser_it_retries_what_a_browser_does():

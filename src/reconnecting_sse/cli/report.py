@@ -31,6 +31,7 @@ _OPTIONS = {
     "last_event_id": "--last-event-id",
     "lease": "--lease SECONDS",
     "max_event_bytes": "--max-event-bytes",
+    "name": "--name NAME",
     "verify": "--cacert FILE",
 }
 _CLAUSES = re.compile(r"(; |, or )")
