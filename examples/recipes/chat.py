@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
+from argparse import RawDescriptionHelpFormatter as Raw
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -45,11 +47,15 @@ def spoken(client: httpxr.Client, url: str, question: str) -> Iterator[str]:
 
 
 def main() -> None:
-    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
+    words = ArgumentParser(description=__doc__, formatter_class=Raw)
+    words.add_argument("question")
+    question = words.parse_args().question
+    key = os.environ.get("OPENAI_API_KEY") or words.error("OPENAI_API_KEY is not set")
+    headers = {"Authorization": f"Bearer {key}"}
     url = os.environ.get("CHAT_URL", URL)
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
         try:
-            for piece in spoken(client, url, sys.argv[1]):
+            for piece in spoken(client, url, question):
                 print(piece, end="", flush=True)
             print()
         except (StreamInterrupted, StreamEnded) as error:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+from argparse import ArgumentParser
+from argparse import RawDescriptionHelpFormatter as Raw
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +79,16 @@ def children_of(copy: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    file = Path(os.environ["FIREBASE_TOKEN_FILE"])
+    words = ArgumentParser(description=__doc__, formatter_class=Raw)
+    words.add_argument("place", help="its URL")
+    place = words.parse_args().place
+    if "://" not in place:
+        words.error(f"{place} is no URL")
+    file = Path(os.environ.get("FIREBASE_TOKEN_FILE", ""))
+    if not file.is_file():
+        words.error("FIREBASE_TOKEN_FILE names no file")
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for copy in copies(client, sys.argv[1], lambda: file.read_text().strip()):
+        for copy in copies(client, place, lambda: file.read_text().strip()):
             print(json.dumps(copy), flush=True)
 
 

@@ -9,7 +9,8 @@ versions, so that one that comes late does no harm.
 from __future__ import annotations
 
 import os
-import sys
+from argparse import ArgumentParser
+from argparse import RawDescriptionHelpFormatter as Raw
 from typing import TYPE_CHECKING, Any
 
 import httpxr
@@ -72,9 +73,15 @@ def followed(client: httpxr.Client, url: str, flags: Flags) -> Iterator[Flags]:
 
 
 def main() -> None:
-    headers = {"Authorization": os.environ["FLAGS_KEY"]}
+    words = ArgumentParser(description=__doc__, formatter_class=Raw)
+    words.add_argument("url")
+    url = words.parse_args().url
+    if "://" not in url:
+        words.error(f"{url} is no URL")
+    key = os.environ.get("FLAGS_KEY") or words.error("FLAGS_KEY is not set")
+    headers = {"Authorization": key}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for flags in followed(client, sys.argv[1], Flags()):
+        for flags in followed(client, url, Flags()):
             print("dark-mode is", flags.value("dark-mode", default=False), flush=True)
 
 

@@ -9,7 +9,8 @@ drop the rest is fetched by a GET after the last one.
 from __future__ import annotations
 
 import os
-import sys
+from argparse import ArgumentParser
+from argparse import RawDescriptionHelpFormatter as Raw
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -39,10 +40,14 @@ def spoken(client: httpxr.Client, url: str, prompt: str) -> Iterator[str]:
 
 
 def main() -> None:
-    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
+    words = ArgumentParser(description=__doc__, formatter_class=Raw)
+    words.add_argument("prompt")
+    prompt = words.parse_args().prompt
+    key = os.environ.get("OPENAI_API_KEY") or words.error("OPENAI_API_KEY is not set")
+    headers = {"Authorization": f"Bearer {key}"}
     url = os.environ.get("RESPONSES_URL", URL)
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for piece in spoken(client, url, sys.argv[1]):
+        for piece in spoken(client, url, prompt):
             print(piece, end="", flush=True)
     print()
 

@@ -9,7 +9,8 @@ all. (For feeds that are to be restarted on their own there is ``run_workers``.)
 from __future__ import annotations
 
 import asyncio
-import sys
+from argparse import ArgumentParser
+from argparse import RawDescriptionHelpFormatter as Raw
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -43,7 +44,13 @@ def main() -> None:
     def show(url: str, event: ServerSentEvent) -> None:
         print(url, event.data, flush=True)
 
-    asyncio.run(follow_all(sys.argv[1:], show))
+    words = ArgumentParser(description=__doc__, formatter_class=Raw)
+    words.add_argument("url", nargs="+")
+    urls = words.parse_args().url
+    for url in urls:
+        if "://" not in url:
+            words.error(f"{url} is no URL")
+    asyncio.run(follow_all(urls, show))
 
 
 if __name__ == "__main__":

@@ -89,3 +89,56 @@ def test_every_recipe_is_told_of():
     index = (RECIPES.parents[1] / "docs" / "recipes" / "index.md").read_text("utf-8")
     for path in RECIPES.glob("*.py"):
         assert f"recipes/{path.name}" in index, path.name
+
+
+KEYS = ("OPENAI_API_KEY", "FIREBASE_TOKEN_FILE", "FLAGS_KEY", "HUE_KEY")
+URL = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "told"),
+    [
+        ("chat", [], "question"),
+        ("chat", ["a", "b"], "unrecognized arguments: b"),
+        ("chat", ["a"], "OPENAI_API_KEY is not set"),
+        ("firebase", [], "place"),
+        ("firebase", ["chat"], "chat is no URL"),
+        ("firebase", [URL], "FIREBASE_TOKEN_FILE names no file"),
+        ("flags", [], "url"),
+        ("flags", ["all"], "all is no URL"),
+        ("flags", [URL], "FLAGS_KEY is not set"),
+        ("hue", [], "address, bridge_id, authority"),
+        ("hue", ["a", "b", "none.pem"], "none.pem is no file"),
+        ("hue", ["a", "b", __file__], "HUE_KEY is not set"),
+        ("mastodon", [], "server"),
+        ("mastodon", ["m.example"], "m.example is no URL"),
+        ("mastodon", [URL], "MASTODON_TOKEN is not set"),
+        ("mcp", [], "url, tool, arguments"),
+        ("mcp", [URL, "a", "{b"], "argument arguments: invalid loads value: '{b'"),
+        ("mcp", ["a", "b", "{}"], "a is no URL"),
+        ("mercure", [URL], "topic"),
+        ("mercure", ["a", "b"], "a is no URL"),
+        ("ntfy", [], "topic"),
+        ("ntfy", ["mytopic"], "mytopic is no URL"),
+        ("openai_background", [], "prompt"),
+        ("openai_background", ["a"], "OPENAI_API_KEY is not set"),
+        ("several_feeds", [], "url"),
+        ("several_feeds", [URL, "a"], "a is no URL"),
+        ("wikimedia", [], "wiki"),
+    ],
+)
+def test_a_program_says_what_it_wants(name, words, told, capsys):
+    variables = dict.fromkeys((*KEYS, "MASTODON_TOKEN"), "")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        printed(recipe(name), capsys, *words, **variables)
+    usage, error = capsys.readouterr().err.rstrip().rsplit("\n", 1)
+    assert usage.startswith(f"usage: {name}.py ")
+    assert error.startswith(f"{name}.py: error: ")
+    assert error.endswith(told)
+
+
+def test_every_program_is_asked_for_what_it_wants():
+    (table,) = test_a_program_says_what_it_wants.pytestmark
+    sources = {path.stem: path.read_text("utf-8") for path in RECIPES.glob("*.py")}
+    programs = {name for name, source in sources.items() if "def main()" in source}
+    assert {name for name, *_ in table.args[1]} == programs
