@@ -273,6 +273,49 @@ def test_bash_completes_commands_and_options(tmp_path):
     assert ended.stdout.splitlines() == ["tail", "--exit-when-idle"], ended.stderr
 
 
+def completed(line, *also):
+    """What TAB completes at the line's end, and modules of those that it imported."""
+    program = (
+        "import sys; before = set(sys.modules)\n"
+        "from reconnecting_sse.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted(set(sys.argv[1:]) & set(sys.modules) - before))"
+    )
+    variables = {
+        "_RECONNECTING_SSE_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *also],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stderr == ""
+    *found, imported = ended.stdout.splitlines()
+    return [each.partition(",")[2] for each in found], imported
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("reconnecting-sse ta", ["tail"]),
+        ("reconnecting-sse tail http://h/ --exit-", ["--exit-when-idle"]),
+        ("reconnecting-sse tail nothing -H nothing --exit-", ["--exit-when-idle"]),
+        ("reconnecting-sse tail --store nothing --connect-to a --nam", ["--name"]),
+        ("reconnecting-sse tail --store sqlite:///x.db --nam", ["--name"]),
+        ("reconnecting-sse work http://h/ a:b --log j", ["json"]),
+        ("reconnecting-sse dead-letters l", ["list"]),
+        ("reconnecting-sse positions sqlite:///x.db --fo", ["--forget"]),
+    ],
+)
+def test_tab_does_not_wait_for_what_it_does_not_need(line, found):
+    slow = ("httpxr", "structlog", "sqlite3", "asyncio", "reconnecting_sse.core.errors")
+    assert completed(line, *slow) == (found, "[]")
+
+
 # ------------------------------------------------------------------ help
 
 

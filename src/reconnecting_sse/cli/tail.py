@@ -19,9 +19,9 @@ from reconnecting_sse.cli.report import (
     attempts_only,
     everything,
     in_options,
-    say,
     summary,
 )
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.cli.shapes import ErrorEvent, Lines, Shape, Text
 from reconnecting_sse.cli.signals import StoppedBySignal
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
