@@ -35,11 +35,10 @@ from reconnecting_sse.testing import (
     RandomFaults,
     ScriptedServer,
 )
-from tests.cli.invoking import invoked
+from tests.cli.invoking import COMMAND, Child, invoked
 from tests.proxies import HTTPProxy
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-COMMAND = (sys.executable, "-X", "dev", "-W", "error", "-m", "reconnecting_sse")
 NO_SPACE = "error: standard output cannot be written: No space left on device\n"
 TIME = r"\d\d:\d\d:\d\d"
 
@@ -52,40 +51,6 @@ def _no_proxies(monkeypatch):
 
 def run(*words):
     return invoked("tail", *words)
-
-
-class Child:
-    """The real program in a process of its own."""
-
-    def __init__(self, *words, stdout=PIPE, **options):
-        self.process = subprocess.Popen(
-            [*COMMAND, "tail", *words], stdout=stdout, stderr=PIPE, **options
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                pipe.close()
-
-    def line(self):
-        return self.process.stdout.readline().decode()
-
-    def error_line(self):
-        return self.process.stderr.readline().decode()
-
-    def end(self):
-        """The exit status and what is left on stderr."""
-        status = self.process.wait(10)
-        return status, self.process.stderr.read().decode()
-
-    def stop(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        return self.end()
 
 
 def events(*texts, **answer):
@@ -559,6 +524,7 @@ def port_of(server):
         ["feed.test:81:127.0.0.1:{port}"],
         ["FEED.test:81:127.0.0.1:{port}"],
         [":81:127.0.0.1:{port}"],
+        [":000000081:127.0.0.1:00000{port}"],
         ["feed.test::127.0.0.1:{port}"],
         ["::127.0.0.1:{port}"],
         ["other.test::[::1]:1", "feed.test:80::1", ":::", "::127.0.0.1:{port}"],
@@ -678,6 +644,7 @@ def test_an_environments_proxy_that_is_none_is_said_in_one_line(
         (["http://h/", "--connect-to", "h:80:" + "i" * 64 + ":80"], "too long"),
         (["http://h/", "--connect-to", "h:80:i:0"], "a number from 1 to 65535"),
         (["http://h/", "--connect-to", "h:" + "9" * 9999 + "::"], "from 1 to 65535"),
+        (["http://h/", "--store", "sqlite:///x.db", "--name", ""], "give --name NAME,"),
         (["http://h/", "--last-event-id", "a\n"], "last event ID"),
         (
             ["http://h/", "--last-event-id", "a", "-H", "last-event-id: b"],

@@ -7,14 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import click
 import pytest
+from httpxr.sse import ServerSentEvent
 
 from reconnecting_sse.cli import commands
+from reconnecting_sse.cli.idling import IdleWatch
 from reconnecting_sse.cli.words import HEADINGS, heading_of
 from reconnecting_sse.testing import Answer, Hang, NumberedFeed, ScriptedServer
-from tests.cli.invoking import invoked
+from tests.cli.invoking import Child, invoked
 
 CONTENT = "choices.0.delta.content"
 
@@ -64,6 +67,7 @@ def test_there_is_nothing_to_end_where_nothing_was_said():
         '{"choices": [{"delta": {"content": {"a": 1}}}]}',
         '{"choices": "abc"}',
         '{"error": null}',
+        '{"choices": {"0": {"delta": []}}}',
     ],
 )
 def test_what_has_no_text_there_is_passed_over(data):
@@ -101,6 +105,24 @@ def test_a_path_has_no_empty_step(path):
     assert "as in choices.0.delta.content" in result.stderr
 
 
+def test_an_index_may_have_any_number_of_digits():
+    with ScriptedServer(
+        [Answer(body="retry: 1\ndata: [1]\n\n"), Answer(204)]
+    ) as server:
+        result = run("--text", "9" * 5000, server.url)
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_ctrl_c_ends_it_while_nobody_takes_its_text():
+    flood = said("a", "x" * (1 << 20))  # no pipe holds so much
+    answer, words = Answer(body=flood, end="hang"), ("--text", CONTENT)
+    with ScriptedServer([answer]) as server, Child(*words, server.url) as child:
+        assert child.process.stdout.read(2) == b"ax"
+        status, summary = child.stop()
+    assert status == 130
+    assert summary.startswith("interrupted: 2 events,")
+
+
 def test_one_shape_at_a_time():
     result = run("--text", "a", "--json", "http://127.0.0.1:1")
     assert result.exit_code == 2
@@ -119,6 +141,21 @@ def test_it_ends_once_nothing_comes():
         "2",
         "3",
     ]
+
+
+def test_a_slow_reader_is_not_a_silent_feed():
+    watch, ended = IdleWatch(0.01), threading.Event()
+    with watch.watching(ended.set):
+        for _ in watch.awaiting([ServerSentEvent(data="a")]):
+            assert not ended.wait(0.05)  # five times what it takes
+        assert ended.wait(5)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e300", "1e10"])
+def test_an_idle_time_beyond_all_clocks_is_waited_for(seconds):
+    with ScriptedServer([Answer(body="retry: 1\ndata: a\n\n"), Answer(204)]) as server:
+        result = run("--json", "--exit-when-idle", seconds, server.url)
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
 
 
 def test_without_a_stream_it_does_not_end_well():
@@ -145,7 +182,13 @@ def test_no_retry_is_one_attempt():
 
 def test_it_gives_up_after_so_long():
     with ScriptedServer([Answer(503)]) as server:
-        assert run("--retry-max-time", "0", server.url).exit_code == 1
+        assert run("--retry-max-time", "1e-9", server.url).exit_code == 1
+
+
+def test_no_time_is_no_limit_as_for_curl():
+    busy = Answer(503, headers=[("Retry-After", "0")], framing="length")
+    with ScriptedServer([busy, Answer(204)]) as server:
+        assert run("--retry-max-time", "0", server.url).exit_code == 0
 
 
 def test_like_a_browser_it_retries_what_a_browser_does():
@@ -228,6 +271,49 @@ def test_bash_completes_commands_and_options(tmp_path):
         check=True,
     )
     assert ended.stdout.splitlines() == ["tail", "--exit-when-idle"], ended.stderr
+
+
+def completed(line, *also):
+    """What TAB completes at the line's end, and modules of those that it imported."""
+    program = (
+        "import sys; before = set(sys.modules)\n"
+        "from reconnecting_sse.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted(set(sys.argv[1:]) & set(sys.modules) - before))"
+    )
+    variables = {
+        "_RECONNECTING_SSE_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *also],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stderr == ""
+    *found, imported = ended.stdout.splitlines()
+    return [each.partition(",")[2] for each in found], imported
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("reconnecting-sse ta", ["tail"]),
+        ("reconnecting-sse tail http://h/ --exit-", ["--exit-when-idle"]),
+        ("reconnecting-sse tail nothing -H nothing --exit-", ["--exit-when-idle"]),
+        ("reconnecting-sse tail --store nothing --connect-to a --nam", ["--name"]),
+        ("reconnecting-sse tail --store sqlite:///x.db --nam", ["--name"]),
+        ("reconnecting-sse work http://h/ a:b --log j", ["json"]),
+        ("reconnecting-sse dead-letters l", ["list"]),
+        ("reconnecting-sse positions sqlite:///x.db --fo", ["--forget"]),
+    ],
+)
+def test_tab_does_not_wait_for_what_it_does_not_need(line, found):
+    slow = ("httpxr", "structlog", "sqlite3", "asyncio", "reconnecting_sse.core.errors")
+    assert completed(line, *slow) == (found, "[]")
 
 
 # ------------------------------------------------------------------ help

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from httpxr.sse import ServerSentEvent
 from hypothesis import given
@@ -63,7 +65,7 @@ def test_what_no_stream_can_carry_is_refused(name, value):
         encode(ServerSentEvent(**{name: value}))
 
 
-@pytest.mark.parametrize("retry", [-1, 10**100 + 1])
+@pytest.mark.parametrize("retry", [-1, 10**100 + 1, 1.5, math.nan, math.inf])
 def test_a_retry_that_is_read_as_another_is_refused(retry):
     with pytest.raises(ValueError, match="from 0 to"):
         encode(ServerSentEvent(data="a", retry=retry))

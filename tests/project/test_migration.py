@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
+import aiohttp
 import aiohttp_sse_client.client
 import httpx_sse
 import httpxr.sse
@@ -14,6 +15,7 @@ import pytest
 import requests_sse
 import sseclient
 
+from reconnecting_sse import EventStreamDecoder
 from tests.documents import BEFORE, ROOT, blocks_of, matches, run_apart
 
 FOLDER = ROOT / "docs" / "migration"
@@ -106,3 +108,46 @@ def test_the_table_has_every_name_of_theirs_and_no_other(path):
     table = path.read_text("utf-8").partition("## Names\n")[2].partition("\n## ")[0]
     stated = re.findall(r"^\| `([\w.]+)` \| ", table, re.MULTILINE)
     assert sorted(stated) == sorted(NAMES[path.stem]())
+
+
+# ------------------------------------------------------- what is different
+
+
+def ours(stream):
+    return [event.data for event in EventStreamDecoder().feed(stream)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "theirs", "right"),
+    [
+        (b"data: a\n\ndata: b", ["a", "b"], ["a"]),
+        (b"data: a\n\r\ndata: b\n\r\n", ["a\nb"], ["a", "b"]),
+        (b"\xef\xbb\xbfdata: a\ndata: b\n\n", ["b"], ["a\nb"]),
+        (b"data: a\r\rdata: b\r\r", ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_what_sseclient_py_makes_of_a_stream(stream, theirs, right):
+    assert [event.data for event in sseclient.SSEClient([stream]).events()] == theirs
+    assert ours(stream) == right
+
+
+def test_what_sseclient_py_makes_of_other_bytes_than_utf_8():
+    with pytest.raises(UnicodeDecodeError):
+        list(sseclient.SSEClient([b"data: \xff\n\n"]).events())
+    assert ours(b"data: \xff\n\n") == ["\ufffd"]
+
+
+@pytest.mark.parametrize(("text", "theirs"), [("-1", -1), ("1_000", 1000)])
+def test_which_retry_is_a_number_to_httpxr(text, theirs):
+    lines = f"retry: {text}\ndata: a\n\n"
+    response = httpxr.Response(
+        200, headers={"Content-Type": "text/event-stream"}, text=lines
+    )
+    (event,) = httpxr.sse.EventSource(response).iter_sse()
+    assert event.retry == theirs
+    (event,) = EventStreamDecoder().feed(lines.encode())
+    assert event.retry is None
+
+
+def test_how_long_a_stream_lasts_in_aiohttp():
+    assert aiohttp.client.DEFAULT_TIMEOUT.total == 300

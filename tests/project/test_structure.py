@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
 import re
 import subprocess
 import sys
@@ -282,5 +283,24 @@ def test_a_package_that_was_not_installed_has_no_version(monkeypatch) -> None:
 def test_the_version_is_not_looked_up_on_import() -> None:
     program = (
         "import sys, reconnecting_sse; sys.exit('importlib.metadata' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_public_name_is_imported_from_where_its_type_is() -> None:
+    names = {each.name for each in imports_of(SOURCE / "__init__.py")}
+    public = {name.rpartition(".")[2]: name.rpartition(".")[0] for name in names}
+    assert set(reconnecting_sse.__all__) <= set(public)
+    for name in reconnecting_sse.__all__:
+        typed = getattr(importlib.import_module(public[name]), name)
+        assert getattr(reconnecting_sse, name) is typed
+    assert set(reconnecting_sse.__all__) <= set(dir(reconnecting_sse))
+
+
+def test_the_package_imports_nothing_before_it_is_asked_for() -> None:
+    program = (
+        "import sys, reconnecting_sse\n"
+        "early = ('httpxr', 'reconnecting_sse.')\n"
+        "sys.exit(any(name.startswith(early) for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

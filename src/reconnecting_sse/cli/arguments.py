@@ -8,18 +8,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import click
-import httpxr
 
-from reconnecting_sse.cli.connecting import ConnectTo
-from reconnecting_sse.core.errors import WITHOUT_AUTHORITY, StoreRefused, redacted
 from reconnecting_sse.core.headers import has_control, is_token
-from reconnecting_sse.stores import open_store
-from reconnecting_sse.transports.host import flaw_of, other_name, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ONLY_A_SCHEME = re.compile(r"(https?([:/]|$)|$)", re.IGNORECASE)
+    from reconnecting_sse.cli.connecting import ConnectTo
 
 _SIZE = re.compile("([0-9]{1,15})([kmg]?)", re.IGNORECASE)
 
@@ -36,7 +31,9 @@ def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
             ) from error
         return check(got)
 
-    def callback(_context: click.Context, _parameter: click.Parameter, got: Any) -> Any:
+    def callback(context: click.Context, _parameter: click.Parameter, got: Any) -> Any:
+        if context.resilient_parsing:  # a word is completed: nobody asks for the others
+            return None
         if isinstance(got, tuple):
             return tuple(text(one) for one in got)
         return None if got is None else text(got)
@@ -44,10 +41,13 @@ def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
     return callback
 
 
-def store(_context: click.Context, parameter: click.Parameter, got: Any) -> Any:
+def store(context: click.Context, parameter: click.Parameter, got: Any) -> Any:
     """A store by its URL."""
-    if got is None:
+    if got is None or context.resilient_parsing:
         return None
+    from reconnecting_sse.core.errors import StoreRefused  # noqa: PLC0415  (for --help)
+    from reconnecting_sse.stores import open_store  # noqa: PLC0415  (for --help)
+
     try:
         return open_store(got)
     except (StoreRefused, ValueError) as error:
@@ -56,45 +56,9 @@ def store(_context: click.Context, parameter: click.Parameter, got: Any) -> Any:
 
 def url(text: str) -> str:
     """An absolute http or https URL."""
-    scheme, mark, rest = text.partition("://")
-    if not mark and _ONLY_A_SCHEME.match(text):
-        raise click.BadParameter("it is no URL; write it as https://host/path")
-    if WITHOUT_AUTHORITY.match(text):
-        shown = redacted(text)
-        raise click.BadParameter(f"the scheme of {shown} is not http or https")
-    if not mark:
-        shown = _with_scheme(text)
-        raise click.BadParameter(f"the scheme is missing; write {shown}, or http://")
-    if scheme.lower() not in ("http", "https"):
-        raise click.BadParameter("its scheme is not http or https")
-    if not rest or rest[0] in "/?#":
-        raise click.BadParameter("no host is named; write it as https://host/path")
-    if has_control(text) or " " in text:
-        raise click.BadParameter("there is a blank or a control character in it")
-    try:
-        found = parsed(text)
-    except httpxr.InvalidURL as error:
-        # What its parser says quotes the URL, and where a password ends is unknown.
-        raise click.BadParameter(
-            "it is no URL (and is not shown): is its port a number up to 65535, and is"
-            " each of / ? # [ ] @ in a password percent-encoded?"
-            f"{other_name(error)}"
-        ) from None
-    if not found.host:
-        raise click.BadParameter("no host is named; write it as https://host/path")
-    if flaw := flaw_of(found):
-        raise click.BadParameter(flaw)
-    return text
+    from reconnecting_sse.cli.urls import checked_url  # noqa: PLC0415  (for --help)
 
-
-def _with_scheme(text: str) -> str:
-    """What it was to be, unless there may be a credential in it."""
-    whole = f"https://{text}"
-    try:
-        is_shown = "@" not in text and bool(parsed(whole).host)
-    except httpxr.InvalidURL:
-        is_shown = False
-    return redacted(whole) if is_shown else "https://… instead"
+    return checked_url(text)
 
 
 def header(text: str) -> tuple[str, str]:
@@ -112,6 +76,8 @@ def header(text: str) -> tuple[str, str]:
 
 def connect_to(text: str) -> ConnectTo:
     """A rule of ``--connect-to``."""
+    from reconnecting_sse.cli.connecting import ConnectTo  # noqa: PLC0415  (for --help)
+
     try:
         return ConnectTo.of(text)
     except ValueError as error:

@@ -53,7 +53,7 @@ class ConnectTo:
 def _port(digits: str | None) -> int | None:
     if not digits:
         return None
-    port = int(digits[:6])  # of any number of digits
+    port = int(digits.lstrip("0")[:6] or 0)  # of any number of digits
     if not 0 < port <= _LAST_PORT:
         raise ValueError(f"a port is a number from 1 to {_LAST_PORT}")
     return port

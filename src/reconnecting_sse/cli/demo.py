@@ -23,7 +23,8 @@ from reconnecting_sse import (
 from reconnecting_sse.cli.killing import Killing
 from reconnecting_sse.cli.ordeal import Ordeal
 from reconnecting_sse.cli.output import Output
-from reconnecting_sse.cli.report import counted, line_logger, say
+from reconnecting_sse.cli.report import counted, line_logger
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.cli.signals import INTERRUPTED
 from reconnecting_sse.cli.verdict import Verdict
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer

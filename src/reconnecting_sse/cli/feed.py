@@ -78,7 +78,7 @@ class FeedOptions(WayOptions):
         stops: list[Any] = []
         if self.retry_max is not None:
             stops.append(stop_after_attempt(self.retry_max + 1))
-        if self.retry_max_time is not None:
+        if self.retry_max_time:
             stops.append(stop_after_delay(self.retry_max_time))
         return replace(base(), stop=stop_any(*stops)) if stops else base()
 

@@ -20,8 +20,9 @@ from reconnecting_sse.cli.feed import (
 )
 from reconnecting_sse.cli.feeds.reading import read_feeds
 from reconnecting_sse.cli.feeds.values import FeedsFileError, Mistake
-from reconnecting_sse.cli.report import in_options, say
+from reconnecting_sse.cli.report import in_options
 from reconnecting_sse.cli.running import LATE, leave, logger_of, telemetry
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.workers.fleet import Fleet
 
 if TYPE_CHECKING:

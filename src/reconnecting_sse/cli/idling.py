@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from reconnecting_sse.lifecycle import Dropped, Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from httpxr.sse import ServerSentEvent
 
     from reconnecting_sse.lifecycle import Lifecycle
 
@@ -23,8 +25,9 @@ class IdleWatch:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._said: SimpleQueue[bool | None] = SimpleQueue()  # whether it is open
+        self._seconds = min(seconds, threading.TIMEOUT_MAX)
+        # Whether an event is awaited, on an open stream.
+        self._said: SimpleQueue[bool | None] = SimpleQueue()
 
     @contextmanager
     def watching(self, end: Callable[[], object]) -> Iterator[None]:
@@ -42,15 +45,19 @@ class IdleWatch:
         if isinstance(fact, (Opened, Dropped)):
             self._said.put(isinstance(fact, Opened))
 
-    def happened(self) -> None:
-        """An event came."""
-        self._said.put(True)
+    def awaiting(self, events: Iterable[ServerSentEvent]) -> Iterator[ServerSentEvent]:
+        """The events; what the caller does with one is no time without any."""
+        for event in events:
+            self._said.put(False)
+            yield event
+            self._said.put(True)
 
     def _watch(self, end: Callable[[], object]) -> None:
-        is_open: bool | None = False
-        while is_open is not None:
+        is_awaited: bool | None = False
+        while is_awaited is not None:
             try:
-                is_open = self._said.get(timeout=self._seconds if is_open else None)
+                timeout = self._seconds if is_awaited else None
+                is_awaited = self._said.get(timeout=timeout)
             except Empty:
                 end()
                 return

@@ -13,7 +13,8 @@ import click
 
 from reconnecting_sse import StoreError
 from reconnecting_sse.cli.output import Output
-from reconnecting_sse.cli.report import counted, say
+from reconnecting_sse.cli.report import counted
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.cli.table import lines_of, seconds
 from reconnecting_sse.core.errors import printable, shortened
 

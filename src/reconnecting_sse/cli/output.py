@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
-from reconnecting_sse.cli.report import say
+from reconnecting_sse.cli.saying import say
 
 if TYPE_CHECKING:
     import io

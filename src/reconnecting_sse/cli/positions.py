@@ -8,7 +8,7 @@ import click
 
 from reconnecting_sse import StoreError
 from reconnecting_sse.cli.output import Output
-from reconnecting_sse.cli.report import say
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.cli.table import lines_of, seconds
 from reconnecting_sse.core.cursor import checked_id
 from reconnecting_sse.core.errors import printable

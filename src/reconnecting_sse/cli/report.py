@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import click
 import structlog
 
-from reconnecting_sse.cli.events import escaped
+from reconnecting_sse.cli.saying import say, say_above
 from reconnecting_sse.core.errors import MESSAGE_LIMIT, printable, shortened
 
 if TYPE_CHECKING:
@@ -31,6 +28,7 @@ _OPTIONS = {
     "last_event_id": "--last-event-id",
     "lease": "--lease SECONDS",
     "max_event_bytes": "--max-event-bytes",
+    "name": "--name NAME",
     "verify": "--cacert FILE",
 }
 _CLAUSES = re.compile(r"(; |, or )")
@@ -47,20 +45,6 @@ def in_options(text: str) -> str:
     kept = [a for a in advice if _OPTIONS.keys() >= set(_KEYWORD.findall(a[1]))]
     told = fact + "".join(link + clause for link, clause in kept)
     return _KEYWORD.sub(lambda keyword: _OPTIONS.get(keyword[1], keyword[0]), told)
-
-
-def say(text: str) -> None:
-    """One line on stderr; whether anybody reads it does not matter."""
-    with suppress(OSError):
-        click.echo(escaped(text), err=True)
-
-
-def say_above(text: str) -> None:
-    """The same, where a line that redraws itself may stand already."""
-    with suppress(OSError):
-        click.echo(
-            f"\r\x1b[K{escaped(text)}" if sys.stderr.isatty() else text, err=True
-        )
 
 
 class _Lines:

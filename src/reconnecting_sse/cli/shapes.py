@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from reconnecting_sse.cli.output import Output
 
 DONE = "[DONE]"
+
+_INDEX = re.compile("[0-9]{1,18}")  # int() refuses endless digits
 
 
 class ErrorEvent(click.ClickException):
@@ -74,6 +77,8 @@ class Text(Shape):
         text = _text_at(self._path, document)
         if text:
             shown = "\n".join(map(escaped, text.split("\n")))
+            # What a signal breaks off, as nobody takes it, is not ended either.
+            self._last = "\n"
             self.output.text(shown)
             self._last = shown[-1]
         elif message := _failure(event, document):
@@ -97,7 +102,7 @@ def _text_at(path: tuple[str, ...], document: Any) -> str | None:
         match document:
             case dict():
                 document = document.get(step)
-            case list() if step.isdecimal() and int(step) < len(document):
+            case list() if _INDEX.fullmatch(step) and int(step) < len(document):
                 document = document[int(step)]
             case _:
                 return None

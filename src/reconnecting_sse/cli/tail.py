@@ -19,15 +19,19 @@ from reconnecting_sse.cli.report import (
     attempts_only,
     everything,
     in_options,
-    say,
     summary,
 )
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.cli.shapes import ErrorEvent, Lines, Shape, Text
 from reconnecting_sse.cli.signals import StoppedBySignal
 from reconnecting_sse.core.cursor import LAST_EVENT_ID
 from reconnecting_sse.transports.ways.environment import UnusableProxyError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from httpxr.sse import ServerSentEvent
+
     from reconnecting_sse import StreamStats
 
 FAILED = 1
@@ -111,7 +115,9 @@ def _follow(
     with StoppedBySignal(stop) as stopped:
         try:
             with nullcontext() if idle is None else idle.watching(source.close):
-                _print(source, shape, options.max_events, idle)
+                events = source.iter_sse()
+                awaited = events if idle is None else idle.awaiting(events)
+                _print(awaited, shape, options.max_events)
         except ReaderGoneError:
             return 0
     if stopped.status:
@@ -130,17 +136,12 @@ def _shape(output: Output, options: TailOptions) -> Shape:
 
 
 def _print(
-    source: ReconnectingEventSource,
-    shape: Shape,
-    max_events: int | None,
-    idle: IdleWatch | None,
+    events: Iterable[ServerSentEvent], shape: Shape, max_events: int | None
 ) -> None:
     try:
-        for number, event in enumerate(source.iter_sse(), start=1):
+        for number, event in enumerate(events, start=1):
             may_follow = shape.show(event)
             if number == max_events or not may_follow:
                 break
-            if idle is not None:
-                idle.happened()
     finally:
         shape.end()

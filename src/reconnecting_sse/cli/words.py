@@ -114,7 +114,7 @@ FEED = (
         type=click.FloatRange(min=0),
         metavar="SECONDS",
         callback=argument.seconds,
-        help="Give up when attempts have failed for so long.",
+        help="Give up when attempts have failed for so long; 0: never.",
     ),
     click.option(
         "--like-a-browser",

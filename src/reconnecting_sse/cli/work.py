@@ -26,8 +26,9 @@ from reconnecting_sse.cli.feed import (
 )
 from reconnecting_sse.cli.named import function_named
 from reconnecting_sse.cli.progress import Progress
-from reconnecting_sse.cli.report import in_options, say
+from reconnecting_sse.cli.report import in_options
 from reconnecting_sse.cli.running import LATE, leave, logger_of, telemetry
+from reconnecting_sse.cli.saying import say
 from reconnecting_sse.core.callers import is_coroutine_function
 from reconnecting_sse.transports.ways.environment import UnusableProxyError
 from reconnecting_sse.workers.addresses import CannotListen

@@ -34,8 +34,8 @@ def encode(event: ServerSentEvent) -> bytes:
 
 def _fields_of(event: ServerSentEvent) -> Iterator[tuple[str, str]]:
     if event.retry is not None:
-        if not 0 <= event.retry <= RETRY_CEILING_MS:
-            raise ValueError("retry is a number of milliseconds, from 0 to 10**100")
+        if not 0 <= event.retry <= RETRY_CEILING_MS or event.retry % 1:
+            raise ValueError("retry is a whole number of ms, from 0 to 10**100")
         yield "retry", str(int(event.retry))
     if event.id:
         yield "id", _carried("id", event.id, _NO_ID)
