@@ -20,6 +20,7 @@ from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+    from concurrent.futures import Future
     from types import TracebackType
     from typing import Self, TypeVar
 
@@ -36,6 +37,18 @@ GRACE = 0.1
 PATIENCE = 5.0
 """Seconds in which it may end after it was cancelled."""
 
+_STUBBORN = f"the application goes on, {PATIENCE:g} s after it was cancelled"
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The loop of a thread of its own; virtual time has another in its place."""
+    return asyncio.new_event_loop()
+
+
+def result_of(future: Future[_Result]) -> _Result:
+    """What it comes to; as above."""
+    return future.result()
+
 
 class ServedApplication:
     """Answers clients from an ASGI application, without a socket.
@@ -49,8 +62,9 @@ class ServedApplication:
     Attributes:
         url: Where it is, as far as requests are concerned.
         requests: Those that came, in order.
-        errors: What it raised, or a ``RuntimeError`` if it did not end its response; as
-            from a server, its client sees a 500 or a stream that is cut.
+        errors: What it raised, or a ``RuntimeError`` if it did not end its response,
+            its shutdown failed, or it goes on after it was cancelled; as from a server,
+            its client sees a 500 or a stream that is cut.
 
     Args:
         application: The ASGI application.
@@ -90,7 +104,13 @@ class ServedApplication:
         return _Transport(self, self._thread)
 
     def async_transport(self) -> httpxr.AsyncBaseTransport:
-        """The same for an ``AsyncClient``."""
+        """The same for an ``AsyncClient``.
+
+        Raises:
+            RuntimeError: It is not served by ``async with``.
+        """
+        if self._thread is not None or self._lifespan is None:
+            raise RuntimeError("an async client needs `async with`, not `with`, around")
         return _AsyncTransport(self)
 
     def assert_resumed_from(
@@ -117,8 +137,10 @@ class ServedApplication:
         traceback: TracebackType | None,
     ) -> None:
         assert self._thread is not None
-        self._thread.run(self._end())
-        self._thread.end()
+        try:
+            self._thread.run(self._end())
+        finally:
+            self._thread.end()
         self._tell(error)
 
     async def __aenter__(self) -> Self:
@@ -154,7 +176,12 @@ class ServedApplication:
                 await asyncio.wait(tasks, timeout=seconds)
             for task in tasks:
                 task.cancel()
-        await self._lifespan.end()
+        if self._tasks:
+            self.errors.append(RuntimeError(_STUBBORN))
+        try:
+            await self._lifespan.end()
+        except RuntimeError as error:
+            self.errors.append(error)
 
     # ------------------------------------------------------------------ one request
 
@@ -166,7 +193,9 @@ class ServedApplication:
         """
         recorded = _recorded(request, await content_of(request))
         self.requests.append(recorded)
-        call = Call(scope_of(request.url, recorded), recorded.body)
+        assert self._lifespan is not None
+        scope = scope_of(request.url, recorded, self._lifespan.state)
+        call = Call(scope, recorded.body)
         _abort_with(request, call)
         task = asyncio.create_task(self._serve(call))
         self._tasks.add(task)
@@ -230,7 +259,7 @@ class _LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="reconnecting_sse.application"
         )
@@ -240,7 +269,7 @@ class _LoopThread:
         """What it comes to; an exception in the waiting thread ends it."""
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return future.result()
+            return result_of(future)
         except BaseException:
             future.cancel()
             raise
@@ -250,33 +279,60 @@ class _LoopThread:
         _soon(self._loop, callback)
 
     def end(self) -> None:
-        """Stop the loop, and wait for the thread."""
+        """Cancel what is left on the loop, stop it, and wait for the thread."""
+        self.run(self._cancel())
         self.run(self._loop.shutdown_asyncgens())
         self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    async def _cancel(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=PATIENCE)
+
 
 class _Lifespan:
-    """The application's startup and shutdown; one that knows of neither has none."""
+    """The application's startup and shutdown; one that knows of neither has none.
+
+    Attributes:
+        state: What it has for its requests; each gets a copy.
+    """
 
     def __init__(self) -> None:
         self._orders: asyncio.Queue[str] = asyncio.Queue()
         self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[BaseException | None] | None = None
+        self._is_started = False
+        self.state: dict[str, Any] = {}
 
     async def begin(self, application: Application) -> None:
         """Start it up."""
-        scope = {"type": "lifespan", "asgi": VERSIONS, "state": {}}
-        self._task = asyncio.ensure_future(
-            application(scope, self._receive, self._said.put)
-        )
+        scope = {"type": "lifespan", "asgi": VERSIONS, "state": self.state}
+        self._task = asyncio.create_task(self._run(application, scope))
         await self._order("lifespan.startup")
+        self._is_started = self._task is not None
 
     async def end(self) -> None:
         """Shut it down."""
         await self._order("lifespan.shutdown")
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=PATIENCE)
+
+    async def _run(
+        self, application: Application, scope: dict[str, Any]
+    ) -> BaseException | None:
+        """What it raised: a SystemExit would end the event loop."""
+        try:
+            await application(scope, self._receive, self._said.put)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  (told, if it is an error)
+            return error
+        return None
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": await self._orders.get()}
@@ -288,13 +344,15 @@ class _Lifespan:
         self._orders.put_nowait(kind)
         said = asyncio.ensure_future(self._said.get())
         await asyncio.wait({task, said}, return_when=asyncio.FIRST_COMPLETED)
-        if not said.done():  # it knows of no lifespan: whatever it raised says so
+        if not said.done():
             said.cancel()
             self._task = None
-            task.exception()
+            error = task.result()
+            # Before its startup, that says that it knows of no lifespan.
+            if self._is_started and error is not None:
+                raise RuntimeError(f"{kind} failed: {error!r}") from error
         elif said.result()["type"].endswith(".failed"):
-            await asyncio.wait({task})
-            task.exception()  # it was told already
+            await asyncio.wait({task}, timeout=PATIENCE)
             raise RuntimeError(f"{kind} failed: {said.result().get('message', '')}")
 
 

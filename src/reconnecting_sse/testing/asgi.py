@@ -14,7 +14,7 @@ from reconnecting_sse.transports.body import AsyncLiveBody
 from reconnecting_sse.transports.codings.codings import decoder_for, without_coding
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.testing.script import RecordedRequest
@@ -32,13 +32,16 @@ if TYPE_CHECKING:
 # does not listen for the disconnect.
 VERSIONS = {"version": "3.0", "spec_version": "2.3"}
 
+_START, _BODY = "http.response.start", "http.response.body"
 _ROOM = 16  # messages on their way: a socket holds some, too
 # What servers answer for an application that fails before it has answered.
 _FAILED: Head = (500, [(b"content-type", b"text/plain; charset=utf-8")])
 
 
-def scope_of(url: httpxr.URL, request: RecordedRequest) -> Scope:
-    """What the application is told about a request."""
+def scope_of(
+    url: httpxr.URL, request: RecordedRequest, state: Mapping[str, Any]
+) -> Scope:
+    """What the application is told about a request; the state is its lifespan's."""
     path, _, query = request.target.partition("?")
     port = url.port or (443 if url.scheme == "https" else 80)
     return {
@@ -56,7 +59,7 @@ def scope_of(url: httpxr.URL, request: RecordedRequest) -> Scope:
         ],
         "client": ("127.0.0.1", 12345),
         "server": (url.host, port),
-        "state": {},
+        "state": dict(state),
     }
 
 
@@ -78,7 +81,7 @@ class Call:
         self._over = asyncio.Event()
         self._is_complete = False
         self._has_returned = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.is_left: bool = False
 
     # ------------------------------------------------------------------ its server
@@ -87,7 +90,10 @@ class Call:
         """Have it answer, to the end."""
         try:
             await application(self._scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001  (told to who asserts)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  (told to who asserts)
+            # A SystemExit, too: it would end the event loop, and all who wait for it.
             self.error = error
         else:
             if not (self._is_complete or self.is_left):
@@ -107,10 +113,16 @@ class Call:
         return message
 
     async def _send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        expected = _START if self._head is None else _BODY
+        if self._is_complete or message["type"] != expected:
+            awaited = "nothing more" if self._is_complete else expected
+            raise RuntimeError(
+                f"the application sent {message['type']} where {awaited} may be sent"
+            )
+        if self._head is None:
             fields = [(bytes(n), bytes(v)) for n, v in message.get("headers", ())]
             self._head = message["status"], fields
-        else:  # http.response.body
+        else:
             await self._sent(message.get("body", b""))
             if not message.get("more_body", False):
                 self._is_complete = True

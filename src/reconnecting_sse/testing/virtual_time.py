@@ -11,6 +11,7 @@ import asyncio
 import selectors
 import threading
 import time
+from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from math import inf
 from queue import Empty
@@ -19,12 +20,13 @@ from unittest import mock
 
 from reconnecting_sse.stores import memory
 from reconnecting_sse.subscription import clock as clocks
-from reconnecting_sse.testing import connection
+from reconnecting_sse.testing import application, connection, server
 from reconnecting_sse.transports.drivers import sync_wire, waiting
 from reconnecting_sse.transports.wire_errors import SilenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from concurrent.futures import Future
     from queue import SimpleQueue
     from typing import Self
 
@@ -46,9 +48,10 @@ class VirtualTime:
     """The time of a block. One at a time in a process.
 
     ``with`` it, waits are instant and exact: those between attempts, of silence on an
-    open stream, of commits, leases, retries and drains, and the pauses of scripted
-    servers, in any number of threads and on its own event loops. Real sockets may be in
-    between. What knows another clock keeps real time: a database, ``time.sleep``.
+    open stream, of commits, leases, retries and drains, the pauses and refusals of
+    scripted servers, and those of applications that are served without a socket, in any
+    number of threads and on its own event loops. Real sockets may be in between. What
+    knows another clock keeps real time: a database, ``time.sleep``.
 
     Attributes:
         now: Seconds since the block began.
@@ -71,6 +74,9 @@ class VirtualTime:
             (sync_wire.SyncWire, "receive", _receive),
             (memory, "now", lambda: self.now),
             (connection, "paused", self._paused),
+            (server, "stopped", self._stopped),
+            (application, "new_event_loop", self.new_event_loop),
+            (application, "result_of", self._result_of),
         ):
             self._patches.enter_context(mock.patch.object(target, name, value))
         return self
@@ -164,6 +170,13 @@ class VirtualTime:
 
         with client.resting():
             self.wait(attempt, seconds)
+
+    def _stopped(self, stopping: threading.Event, seconds: float) -> bool:
+        return bool(self.wait(stopping.wait, seconds))
+
+    def _result_of(self, future: Future[_Result]) -> _Result:
+        self.wait(lambda real: futures.wait([future], real).done, None)
+        return future.result()
 
 
 _READY, _RECEIVE = waiting.ready, sync_wire.SyncWire.receive
