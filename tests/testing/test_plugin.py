@@ -8,10 +8,11 @@ import sys
 
 import httpx
 import httpxr
+import pytest
 
 from reconnecting_sse import ReconnectingEventSource
 from reconnecting_sse.lifecycle import Waiting
-from reconnecting_sse.testing import Answer, NumberedFeed
+from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 
 
 def test_a_server_of_a_script(sse_server):
@@ -33,6 +34,16 @@ def test_an_application_is_served(sse_app):
     with sse_app(app) as served:
         source = ReconnectingEventSource(served.client(), "GET", "/", on_end="finish")
         assert [event.data for event in source] == ["a"]
+
+
+def test_a_handler_that_fails_a_test_is_told():
+    def handler(request):
+        pytest.fail("no")
+
+    with pytest.raises(pytest.fail.Exception), ScriptedServer(handler) as server:
+        with httpxr.Client() as client, pytest.raises(httpxr.TransportError):
+            client.get(server.url)
+        server.wait_for_requests(1)
 
 
 def waits(url):

@@ -7,7 +7,7 @@ import gzip
 import threading
 import time
 import warnings
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 
 import httpxr
@@ -17,11 +17,9 @@ from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
-from tenacity import stop_after_attempt
 
 from reconnecting_sse import (
     ReconnectingEventSource,
-    ReconnectionExhausted,
     ReconnectPolicy,
     ServerSentEvent,
     aconnect_sse,
@@ -47,13 +45,14 @@ class Face:
 
     def __init__(self, *, is_async):
         self.is_async = is_async
+        self.run = asyncio.run
 
     def ids(self, app, count=None, served=None, **options):
         """The IDs of the first events, or of all."""
         options = {"policy": QUICK, **options}
         served = served or ServedApplication(app)
         if self.is_async:
-            return asyncio.run(self._aids(served, count, options))
+            return self.run(self._aids(served, count, options))
         with served:
             source = ReconnectingEventSource(served.client(), "GET", "/feed", **options)
             with source:
@@ -332,53 +331,6 @@ def test_a_startup_that_fails_is_raised(face):
         face.ids(Starlette(lifespan=broken), count=1)
 
 
-def test_a_shutdown_that_fails_is_raised_and_nothing_is_left(face):
-    @asynccontextmanager
-    async def broken(app):
-        yield
-        raise ValueError("still open")
-
-    app = Starlette(routes=[Route("/feed", Feed(2, "finish"))], lifespan=broken)
-    with pytest.raises(RuntimeError, match=r"(?s)shutdown failed.*still open"):
-        face.ids(app, count=1)
-
-
-def test_requests_see_what_the_lifespan_gave(face):
-    @asynccontextmanager
-    async def lifespan(app):
-        yield {"ids": ["7"]}
-
-    async def blocks(ids):
-        for n in ids:
-            yield event(n)
-
-    async def feed(request):
-        ids, request.state.ids = request.state.ids, []  # it has a copy of the state
-        return StreamingResponse(blocks(ids), media_type="text/event-stream")
-
-    app = Starlette(routes=[Route("/feed", feed)], lifespan=lifespan)
-    assert face.ids(app, count=2) == ["7", "7"]
-
-
-def test_an_application_that_exits_is_a_500_and_ends_nothing_else(face):
-    async def exiting(scope, receive, send):
-        if scope["type"] == "http":
-            raise SystemExit(3)
-
-    policy = ReconnectPolicy(stop=stop_after_attempt(1))
-    with pytest.raises(ReconnectionExhausted, match="500") as caught:
-        face.ids(exiting, policy=policy)
-    assert caught.value.__notes__ == ["The application failed too: SystemExit(3)"]
-
-
-def test_an_async_client_wants_the_loop_of_its_application():
-    with (
-        ServedApplication(Feed(2)) as served,
-        pytest.raises(RuntimeError, match="needs `async with`"),
-    ):
-        served.async_client()
-
-
 def test_a_sync_client_wants_a_thread():
     async def main():
         async with ServedApplication(Feed(2)) as served:
@@ -402,3 +354,158 @@ def test_an_application_that_does_not_listen_is_cancelled(face):
 
     assert face.ids(app, count=1) == ["1"]
     assert ended == [True]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), pytest.fail.Exception("no")])
+def test_what_is_no_ordinary_exception_is_told_too(face, error):
+    async def app(scope, receive, send):
+        raise error
+
+    served = ServedApplication(app)
+    with pytest.raises(Exception, match="500"):
+        face.ids(None, served=served, policy=ReconnectPolicy(stop=lambda _: True))
+    assert served.errors == [error]
+
+
+@pytest.mark.parametrize("kind", ["http", "lifespan"])
+def test_an_interrupt_is_left_to_the_loop(kind):
+    async def app(scope, receive, send):
+        if scope["type"] == kind:
+            raise KeyboardInterrupt
+
+    async def main():
+        async with ServedApplication(app) as served:
+            await served.async_client().get("/")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[part(b"")], [START, START], [START, part(b"", more=False), part(b"")]],
+    ids=["no start", "two starts", "after the end"],
+)
+def test_a_message_out_of_turn_is_told(face, messages):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            for message in messages:
+                await send(message)
+
+    served = ServedApplication(app)
+    with pytest.raises(Exception):  # noqa: B017 (a 500, or what it raised)
+        face.ids(None, served=served, policy=ReconnectPolicy(stop=lambda _: True))
+    assert "may be sent" in str(served.errors[0])
+
+
+class Lifespan:
+    """An application of which only the lifespan matters."""
+
+    def __init__(self, *, says=None, error=None, leaves=0.0):
+        self.says, self.error, self.leaves = says, error, leaves
+        self.is_over = False
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            if self.says is not None:
+                await send({"type": f"lifespan.shutdown.{self.says}"})
+            await asyncio.sleep(self.leaves)
+            self.is_over = True
+            if self.error is not None:
+                raise self.error
+
+
+def served_once(face, app):
+    served = ServedApplication(app)
+    if not face.is_async:
+        with served:
+            return
+
+    async def main():
+        async with served:
+            pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [ValueError("late"), SystemExit("late")])
+def test_a_shutdown_that_raises_is_told(face, error):
+    with pytest.raises(RuntimeError, match=r"shutdown failed.*late") as caught:
+        served_once(face, Lifespan(error=error))
+    assert caught.value.__cause__ is error
+
+
+def test_a_shutdown_that_fails_leaves_no_thread(face):
+    with pytest.raises(RuntimeError, match="shutdown failed"):
+        served_once(face, Lifespan(says="failed"))
+
+
+def test_a_shutdown_may_say_nothing(face):
+    served_once(face, Lifespan())
+
+
+def test_a_shutdown_is_let_finish(face):
+    app = Lifespan(says="complete", leaves=0.01)
+    served_once(face, app)
+    assert app.is_over
+
+
+def test_requests_have_the_state_of_the_lifespan(face):
+    @asynccontextmanager
+    async def stateful(app):
+        yield {"first": 7}
+
+    async def feed(request):
+        async def events():
+            yield event(request.state.first)
+            request.state.first = 8  # its own copy
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    app = Starlette(routes=[Route("/feed", feed)], lifespan=stateful)
+    assert face.ids(app, count=2) == ["7", "7"]
+
+
+def test_what_it_left_on_the_loop_is_cancelled(face):
+    ended = []
+
+    async def forever():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            app.task = asyncio.create_task(forever())
+            await send(START)
+            await send(part(event(1), more=False))
+
+    assert face.ids(app, count=1) == ["1"]
+    assert ended == [True]
+
+
+def test_one_that_outlives_its_cancellation_is_told(face, virtual_time):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await send(START)
+            await send(part(event(1)))
+            for _ in range(2):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+
+    face.run = virtual_time.run
+    with pytest.raises(RuntimeError, match="goes on, 5 s after it was cancelled"):
+        face.ids(app, count=1)
+    assert virtual_time.now >= 5
+
+
+def test_an_async_client_wants_the_loop_of_the_test():
+    served = ServedApplication(Feed(2))
+    with pytest.raises(RuntimeError, match="needs `async with`"):
+        served.async_client()
+    with served, pytest.raises(RuntimeError, match="needs `async with`"):
+        served.async_client()

@@ -27,6 +27,7 @@ from reconnecting_sse.testing import (
     Hang,
     NumberedFeed,
     Pause,
+    Refuse,
     ScriptedServer,
     ServedApplication,
     VirtualTime,
@@ -61,22 +62,10 @@ class Face:
         client = httpxr.Client(transport=StreamingTransport())
         return self._read(client, url, count, options)
 
-    def read_application(self, application, count):
-        """The same of one that is served in process."""
-        served = ServedApplication(application)
-        if self.is_async:
-            return self.time.run(self._aread_application(served, count))
-        with served:
-            return self._read(served.client(), "/", count, {})
-
     def _read(self, client, url, count, options):
         options = {"on_lifecycle": self.hear, **options}
         with ReconnectingEventSource(client, "GET", url, **options) as source:
             return [(event.data, self.time.now) for event in islice(source, count)]
-
-    async def _aread_application(self, served, count):
-        async with served:
-            return await self._aread(served.async_client(), "/", count, {})
 
     async def _aread(self, client, url, count, options):
         options, found = {"on_lifecycle": self.hear, **options}, []
@@ -232,21 +221,6 @@ def test_close_from_another_thread_ends_a_wait_at_once(face):
         closing.join()
 
 
-def test_an_application_in_process_waits_in_it_too(face):
-    async def feed(scope, receive, send):
-        if scope["type"] == "http":
-            headers = [(b"content-type", b"text/event-stream")]
-            await send(
-                {"type": "http.response.start", "status": 200, "headers": headers}
-            )
-            for data, then in ((b"a", 240), (b"b", 0)):
-                body = {"body": b"data: " + data + b"\n\n", "more_body": then > 0}
-                await send({"type": "http.response.body", **body})
-                await asyncio.sleep(then)
-
-    assert face.read_application(feed, 2) == [("a", 0), ("b", 240)]
-
-
 def test_there_is_one_at_a_time(virtual_time):
     with pytest.raises(RuntimeError, match="virtual already"), VirtualTime():
         pass
@@ -264,3 +238,61 @@ def test_time_is_real_again_afterwards():
         with pytest.raises(UnexpectedStatus):
             list(ReconnectingEventSource(client, "GET", server.url, policy=policy))
     assert time.monotonic() - before >= 0.05
+
+
+def test_a_reset_is_met_before_a_silence_runs_out(face):
+    script = [Answer(body="id: 1\ndata: a\n\n", end="reset"), Answer(204)]
+    with ScriptedServer(script) as server:
+        policy = ReconnectPolicy(wait=lambda _: 7.0)
+        assert face.read(server.url, policy=policy, idle_timeout=30) == [("a", 0)]
+    assert face.time.now == 7
+
+
+def test_a_refusal_is_as_long_as_it_says(face):
+    cut = Answer(body="id: 1\ndata: a\n\n", end="cut")
+    with ScriptedServer([cut, Refuse(3600), Answer(204)]) as server:
+        policy = ReconnectPolicy(wait=lambda _: 1000.0)
+        assert face.read(server.url, policy=policy) == [("a", 0)]
+    assert face.time.now == 4000
+
+
+def test_an_answer_that_comes_late_is_as_late_as_it_says(face):
+    with ScriptedServer([Answer(body="data: a\n\n", before=240, end="hang")]) as server:
+        found = face.read(server.url, 1, header_timeout=300)
+    assert found == [("a", 240)]
+
+
+def test_an_application_lives_in_it(face):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            headers = [(b"content-type", b"text/event-stream")]
+            start = {"type": "http.response.start", "status": 200, "headers": headers}
+            await send(start)
+            for body in (b"id: 1\ndata: a\n\n", b"id: 2\ndata: b\n\n"):
+                await send(
+                    {"type": "http.response.body", "body": body, "more_body": True}
+                )
+                await asyncio.sleep(200)
+
+    def read(client, **options):
+        return ReconnectingEventSource(client, "GET", "/", **options)
+
+    async def amain(found):
+        async with (
+            ServedApplication(app) as served,
+            read(served.async_client(), idle_timeout=300) as source,
+        ):
+            events = aiter(source)
+            for _ in range(2):
+                found.append(((await anext(events)).data, face.time.now))
+
+    def main(found):
+        with (
+            ServedApplication(app) as served,
+            read(served.client(), idle_timeout=300) as source,
+        ):
+            found += [(e.data, face.time.now) for e in islice(source, 2)]
+
+    found = []
+    face.time.run(amain(found)) if face.is_async else main(found)
+    assert found == [("a", 0), ("b", 200)]

@@ -45,7 +45,7 @@ def play(
     """Send what the step says but its end, and return that."""
     if not isinstance(step, Step):
         raise TypeError(f"{step!r} is not a step of a script")
-    connection.wait(step.before)
+    connection.pause(step.before)
     match step:
         case Answer():
             headers, pieces = _message(step, request)

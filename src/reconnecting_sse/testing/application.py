@@ -11,7 +11,7 @@ import httpxr
 from reconnecting_sse.core.answer import Answer
 from reconnecting_sse.testing.asgi import Call, answered, scope_of
 from reconnecting_sse.testing.lifespan import Lifespan
-from reconnecting_sse.testing.loop_thread import LoopThread, soon
+from reconnecting_sse.testing.loop_thread import PATIENCE, LoopThread, soon
 from reconnecting_sse.testing.resumed import assert_resumed_from, by_header
 from reconnecting_sse.testing.script import RecordedRequest
 from reconnecting_sse.transports.abort import ABORT
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 GRACE = 0.1
 """Seconds in which an application may end by itself, once all clients have left."""
 
-PATIENCE = 5.0
-"""Seconds in which it may end after it was cancelled."""
+
+_STUBBORN = f"the application goes on, {PATIENCE:g} s after it was cancelled"
 
 
 class ServedApplication:
@@ -47,9 +47,9 @@ class ServedApplication:
     Attributes:
         url: Where it is, as far as requests are concerned.
         requests: Those that came, in order.
-        errors: What it raised, or a ``RuntimeError`` if it did not end its response, or
-            could not shut down; as from a server, a client sees a 500 or a stream that
-            is cut.
+        errors: What it raised, or a ``RuntimeError`` if it did not end its response,
+            its shutdown failed, or it goes on after it was cancelled; as from a server,
+            its client sees a 500 or a stream that is cut.
 
     Args:
         application: The ASGI application.
@@ -162,6 +162,8 @@ class ServedApplication:
                 await asyncio.wait(tasks, timeout=seconds)
             for task in tasks:
                 task.cancel()
+        if self._tasks:
+            self.errors.append(RuntimeError(_STUBBORN))
         try:
             await self._lifespan.end()
         except RuntimeError as failed:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # does not listen for the disconnect.
 VERSIONS = {"version": "3.0", "spec_version": "2.3"}
 
+_START, _BODY = "http.response.start", "http.response.body"
 _ROOM = 16  # messages on their way: a socket holds some, too
 # What servers answer for an application that fails before it has answered.
 _FAILED: Head = (500, [(b"content-type", b"text/plain; charset=utf-8")])
@@ -87,9 +88,10 @@ class Call:
         """Have it answer, to the end."""
         try:
             await application(self._scope, self._receive, self._send)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001  (told to who asserts)
+            # A SystemExit, too: it would end the event loop, and all who wait for it.
             self.error = error
         else:
             if not (self._is_complete or self.is_left):
@@ -109,10 +111,16 @@ class Call:
         return message
 
     async def _send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        expected = _START if self._head is None else _BODY
+        if self._is_complete or message["type"] != expected:
+            awaited = "nothing more" if self._is_complete else expected
+            raise RuntimeError(
+                f"the application sent {message['type']} where {awaited} may be sent"
+            )
+        if self._head is None:
             fields = [(bytes(n), bytes(v)) for n, v in message.get("headers", ())]
             self._head = message["status"], fields
-        else:  # http.response.body
+        else:
             await self._sent(message.get("body", b""))
             if not message.get("more_body", False):
                 self._is_complete = True

@@ -94,15 +94,20 @@ class Connection:
         self, seconds: float | None = None, gate: threading.Event | None = None
     ) -> bool:
         """Wait for the gate or the time; whether it was the gate that came first."""
+        with self.resting():
+            return self._watch(seconds, gate)
+
+    def _watch(
+        self, seconds: float | None, gate: threading.Event | None = None
+    ) -> bool:
         until = None if seconds is None else time.monotonic() + seconds
         awaited = self._stopping if gate is None else gate
-        with self.resting():
-            while gate is None or not gate.is_set():
-                self.check()
-                left = POLL if until is None else min(POLL, until - time.monotonic())
-                if left <= 0:
-                    return False
-                awaited.wait(left)
+        while gate is None or not gate.is_set():
+            self.check()
+            left = POLL if until is None else min(POLL, until - time.monotonic())
+            if left <= 0:
+                return False
+            awaited.wait(left)
         return True
 
     @contextlib.contextmanager
@@ -149,7 +154,7 @@ class Connection:
         if ending == "hang":
             self.hang()
         if ending == "reset":
-            self.wait(RESET_DELAY if self._has_sent else 0)
+            self._watch(RESET_DELAY if self._has_sent else 0)
             at_once = struct.pack("ii", 1, 0)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             self._socket.close()

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     _Result = TypeVar("_Result")
 
+PATIENCE = 5.0
+"""Seconds in which what was cancelled, or told to end, may do so."""
+
 # What virtual time replaces: where its loop comes from, and how one waits for it.
 new_event_loop = asyncio.new_event_loop
 
@@ -47,12 +50,20 @@ class LoopThread:
         soon(self._loop, callback)
 
     def end(self) -> None:
-        """Stop the loop, and wait for the thread."""
+        """Cancel what is left on the loop, stop it, and wait for the thread."""
+        self.run(self._cancel())
         self.run(self._loop.shutdown_asyncgens())
         self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _cancel(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=PATIENCE)
 
 
 def soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

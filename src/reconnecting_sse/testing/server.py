@@ -40,6 +40,11 @@ JOIN_TIMEOUT = 5.0
 _BEYOND = Answer(204, headers=())
 
 
+def stopped(stopping: threading.Event, seconds: float) -> bool:
+    """Whether it is, within the time; virtual time has another in its place."""
+    return stopping.wait(seconds)
+
+
 class ScriptedServer:
     """Serves a script's steps on loopback, one connection and request each.
 
@@ -64,7 +69,7 @@ class ScriptedServer:
         host: str = "127.0.0.1",
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.errors: list[Exception] = []
+        self.errors: list[BaseException] = []
         self._handler = script if callable(script) else None
         self._steps = deque(() if callable(script) else script)
         self._host = host
@@ -172,7 +177,7 @@ class ScriptedServer:
             self._threads.append(thread)
 
     def _reopen_after(self, seconds: float) -> None:
-        if not self._stopping.wait(seconds):
+        if not stopped(self._stopping, seconds):
             self._main.open()
 
     def _accepted(self, accepted: socket.socket, listener: Origin) -> None:
@@ -188,7 +193,7 @@ class ScriptedServer:
                 self._respond(connection, request)
         except ServerStoppedError:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises
             self.errors.append(error)
         finally:
             with self._changed:

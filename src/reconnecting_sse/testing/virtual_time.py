@@ -20,7 +20,7 @@ from unittest import mock
 
 from reconnecting_sse.stores import memory
 from reconnecting_sse.subscription import clock as clocks
-from reconnecting_sse.testing import connection, loop_thread
+from reconnecting_sse.testing import connection, loop_thread, server
 from reconnecting_sse.transports.drivers import sync_wire, waiting
 from reconnecting_sse.transports.wire_errors import SilenceError
 
@@ -48,9 +48,10 @@ class VirtualTime:
     """The time of a block. One at a time in a process.
 
     ``with`` it, waits are instant and exact: those between attempts, of silence on an
-    open stream, of commits, leases, retries and drains, and the pauses of scripted
-    servers, in any number of threads and on its own event loops. Real sockets may be in
-    between. What knows another clock keeps real time: a database, ``time.sleep``.
+    open stream, of commits, leases, retries and drains, the pauses and refusals of
+    scripted servers, and those of applications that are served without a socket, in any
+    number of threads and on its own event loops. Real sockets may be in between. What
+    knows another clock keeps real time: a database, ``time.sleep``.
 
     Raises:
         RuntimeError: On entering: there is another.
@@ -78,6 +79,7 @@ class VirtualTime:
             (sync_wire.SyncWire, "receive", _receive),
             (memory, "now", lambda: self.now),
             (connection, "paused", self._paused),
+            (server, "stopped", self._stopped),
             (loop_thread, "new_event_loop", self.new_event_loop),
             (loop_thread, "outcome", self._outcome),
         ):
@@ -173,6 +175,9 @@ class VirtualTime:
 
         with client.resting():
             self.wait(attempt, seconds)
+
+    def _stopped(self, stopping: threading.Event, seconds: float) -> bool:
+        return bool(self.wait(stopping.wait, seconds))
 
     def _outcome(self, future: Future[_Result]) -> _Result:
         self.wait(lambda real: futures.wait([future], real).done, None)
