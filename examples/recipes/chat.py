@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -47,15 +45,11 @@ def spoken(client: httpxr.Client, url: str, question: str) -> Iterator[str]:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("question")
-    question = words.parse_args().question
-    key = os.environ.get("OPENAI_API_KEY") or words.error("OPENAI_API_KEY is not set")
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
     url = os.environ.get("CHAT_URL", URL)
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
         try:
-            for piece in spoken(client, url, question):
+            for piece in spoken(client, url, sys.argv[1]):
                 print(piece, end="", flush=True)
             print()
         except (StreamInterrupted, StreamEnded) as error:

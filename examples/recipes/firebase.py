@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +78,9 @@ def children_of(copy: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("place", help="its URL")
-    place = words.parse_args().place
-    if "://" not in place:
-        words.error(f"{place} is no URL")
-    file = Path(os.environ.get("FIREBASE_TOKEN_FILE", ""))
-    if not file.is_file():
-        words.error("FIREBASE_TOKEN_FILE names no file")
+    file = Path(os.environ["FIREBASE_TOKEN_FILE"])
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for copy in copies(client, place, lambda: file.read_text().strip()):
+        for copy in copies(client, sys.argv[1], lambda: file.read_text().strip()):
             print(json.dumps(copy), flush=True)
 
 

@@ -9,8 +9,7 @@ versions, so that one that comes late does no harm.
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from typing import TYPE_CHECKING, Any
 
 import httpxr
@@ -73,15 +72,9 @@ def followed(client: httpxr.Client, url: str, flags: Flags) -> Iterator[Flags]:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("url")
-    url = words.parse_args().url
-    if "://" not in url:
-        words.error(f"{url} is no URL")
-    key = os.environ.get("FLAGS_KEY") or words.error("FLAGS_KEY is not set")
-    headers = {"Authorization": key}
+    headers = {"Authorization": os.environ["FLAGS_KEY"]}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for flags in followed(client, url, Flags()):
+        for flags in followed(client, sys.argv[1], Flags()):
             print("dark-mode is", flags.value("dark-mode", default=False), flush=True)
 
 

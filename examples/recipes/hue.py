@@ -9,9 +9,7 @@ the certificate is held against, and its maker's authority is the one that is tr
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Any
 
 import httpxr
@@ -39,16 +37,9 @@ def changes(client: httpxr.Client, address: str) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("address")
-    words.add_argument("bridge_id")
-    words.add_argument("authority", help="a file of certificates")
-    given = words.parse_args()
-    if not Path(given.authority).is_file():
-        words.error(f"{given.authority} is no file")
-    key = os.environ.get("HUE_KEY") or words.error("HUE_KEY is not set")
-    with client_of(given.bridge_id.lower(), given.authority, key) as client:
-        for change in changes(client, given.address):
+    address, bridge_id, authority = sys.argv[1:]
+    with client_of(bridge_id.lower(), authority, os.environ["HUE_KEY"]) as client:
+        for change in changes(client, address):
             print(change["type"], change["id"], flush=True)
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -116,15 +114,9 @@ def main() -> None:
     def show(status: dict[str, Any]) -> None:
         print(status["account"]["acct"], status["url"], flush=True)
 
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("server", help="its URL")
-    server = words.parse_args().server
-    if "://" not in server:
-        words.error(f"{server} is no URL")
-    token = os.environ.get("MASTODON_TOKEN") or words.error("MASTODON_TOKEN is not set")
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {os.environ['MASTODON_TOKEN']}"}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        Timeline(client, server, show).follow()
+        Timeline(client, sys.argv[1], show).follow()
 
 
 if __name__ == "__main__":

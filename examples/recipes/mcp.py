@@ -11,8 +11,7 @@ Context Protocol, revision 2025-11-25, "Transports".)
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from itertools import count
 from time import sleep as pause
 from typing import TYPE_CHECKING, Any
@@ -125,17 +124,11 @@ def _result(message: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("url")
-    words.add_argument("tool")
-    words.add_argument("arguments", type=json.loads, help="a JSON object")
-    given = words.parse_args()
-    if "://" not in given.url:
-        words.error(f"{given.url} is no URL")
+    url, tool, arguments = sys.argv[1:]
     with httpxr.Client(transport=StreamingTransport()) as client:
-        session = Session(client, given.url)
+        session = Session(client, url)
         session.initialize()
-        params = {"name": given.tool, "arguments": given.arguments}
+        params = {"name": tool, "arguments": json.loads(arguments)}
         try:
             print(json.dumps(session.request("tools/call", params)))
         finally:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -46,15 +44,10 @@ def updates(
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("hub", help="its URL")
-    words.add_argument("topic", nargs="+")
-    given = words.parse_args()
-    if "://" not in given.hub:
-        words.error(f"{given.hub} is no URL")
     headers = {}
     if token := os.environ.get("MERCURE_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
+    hub, *topics = sys.argv[1:]
     # Newer hubs want last_event_id.
     name = os.environ.get("MERCURE_PARAMETER", "lastEventID")
 
@@ -62,7 +55,7 @@ def main() -> None:
         print(f"missed what came after {gap.asked_for}", file=sys.stderr)
 
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for update in updates(client, given.hub, given.topic, missed, parameter=name):
+        for update in updates(client, hub, topics, missed, parameter=name):
             print(update.id, update.data, flush=True)
 
 

@@ -8,8 +8,7 @@ last one. It keeps them for twelve hours.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from typing import TYPE_CHECKING, Any
 
 import httpxr
@@ -32,13 +31,8 @@ def messages(client: httpxr.Client, topic: str) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("topic", help="its URL")
-    topic = words.parse_args().topic
-    if "://" not in topic:
-        words.error(f"{topic} is no URL")
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for message in messages(client, topic):
+        for message in messages(client, sys.argv[1]):
             print(message.get("title", ""), message["message"], flush=True)
 
 

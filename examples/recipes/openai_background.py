@@ -9,8 +9,7 @@ drop the rest is fetched by a GET after the last one.
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -40,14 +39,10 @@ def spoken(client: httpxr.Client, url: str, prompt: str) -> Iterator[str]:
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("prompt")
-    prompt = words.parse_args().prompt
-    key = os.environ.get("OPENAI_API_KEY") or words.error("OPENAI_API_KEY is not set")
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
     url = os.environ.get("RESPONSES_URL", URL)
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for piece in spoken(client, url, prompt):
+        for piece in spoken(client, url, sys.argv[1]):
             print(piece, end="", flush=True)
     print()
 

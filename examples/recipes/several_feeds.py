@@ -9,8 +9,7 @@ all. (For feeds that are to be restarted on their own there is ``run_workers``.)
 from __future__ import annotations
 
 import asyncio
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -44,13 +43,7 @@ def main() -> None:
     def show(url: str, event: ServerSentEvent) -> None:
         print(url, event.data, flush=True)
 
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("url", nargs="+")
-    urls = words.parse_args().url
-    for url in urls:
-        if "://" not in url:
-            words.error(f"{url} is no URL")
-    asyncio.run(follow_all(urls, show))
+    asyncio.run(follow_all(sys.argv[1:], show))
 
 
 if __name__ == "__main__":

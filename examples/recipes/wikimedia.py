@@ -9,8 +9,7 @@ goes on after them. They are kept in a file, so that another run does, too.
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
-from argparse import RawDescriptionHelpFormatter as Raw
+import sys
 from typing import TYPE_CHECKING
 
 import httpxr
@@ -52,13 +51,10 @@ def edits(
 
 
 def main() -> None:
-    words = ArgumentParser(description=__doc__, formatter_class=Raw)
-    words.add_argument("wiki")
-    wiki = words.parse_args().wiki
     url = os.environ.get("WIKIMEDIA_URL", URL)
     store = stores.SqliteStore("wikimedia.db")
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for title in edits(client, url, wiki, store):
+        for title in edits(client, url, sys.argv[1], store):
             print(title, flush=True)
 
 
