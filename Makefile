@@ -2,7 +2,8 @@
 # venv; what else a target needs it installs into .venv, once.
 #
 #   make demo     a server that fails at random, and a source that lives through it
-#   make test     all tests; fails below full branch coverage
+#   make test     all tests but those that take long; fails below full branch coverage
+#   make endurance   those that take long: kills, crash points, fleets, leaks, faults
 #   make test-uvloop   those of the transports and of the subscription, on uvloop
 #   make lowest   the quick ones, with the lowest versions that are allowed
 #   make pythons  the quick ones, with each later Python that is installed
@@ -72,7 +73,7 @@ FOUND = $(shell for name in $(SERVERS); do \
 MISSING = $(filter-out $(FOUND),$(SERVERS))
 IS_WHOLE = $(if $(ARGS),,$(or $(CI),$(if $(MISSING),,yes)))
 
-.PHONY: help demo test test-uvloop lowest pythons neighbours chaos check docs
+.PHONY: help demo test endurance test-uvloop lowest pythons neighbours chaos check docs
 .PHONY: peers bench bench-against build clean
 
 help:
@@ -84,11 +85,14 @@ demo: $(RUNTIME)
 # A part of the tests need not reach full coverage.
 test: $(DEVELOPMENT)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run $(PYTEST) $(ARGS)
+	$(BIN)/coverage run $(PYTEST) $(or $(ARGS),-m 'not endurance')
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report $(if $(IS_WHOLE),,--fail-under=0)
 	@$(if $(or $(CI),$(if $(MISSING),,yes)),,echo 'Not installed: $(MISSING).' \
 		'Their tests were skipped, and full coverage was not asked for.')
+
+endurance: $(DEVELOPMENT)
+	$(BIN)/python $(PYTEST) -m endurance $(ARGS)
 
 test-uvloop: $(DEVELOPMENT)
 	TEST_LOOP=uvloop $(BIN)/python $(PYTEST) $(ON_UVLOOP) $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import posix
 import sys
@@ -32,6 +33,12 @@ def unmeasured(monkeypatch):
         live(*args)
 
     monkeypatch.setattr(lives, "_live", untraced)
+
+
+def pytest_collection_finish():
+    """What there is by now stays: no gc.collect() of a test goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure():

@@ -30,7 +30,7 @@ LAST = b"0\r\n\r\n"
 
 
 class Gone(Exception):
-    """The client left within its request, which ends the script."""
+    """The client left within its request or its answer, which ends the script."""
 
 
 class Peer:
@@ -39,7 +39,13 @@ class Peer:
     def __init__(self, sock):
         sock.settimeout(PATIENCE)
         self.sock = sock
-        self.send = sock.sendall
+
+    def send(self, data):
+        try:
+            self.sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            # It had not read all that it was sent.
+            raise Gone from error
 
     def request(self):
         data = b""

@@ -54,15 +54,13 @@ def entry(line: str) -> str:
     return f"{name} py:{kind} 1 {page}.html#$ -\n"
 
 
-def write(project: str, objects: str) -> None:
-    """An inventory of Sphinx's second version."""
+def inventory(project: str, objects: str) -> bytes:
+    """One of Sphinx's second version."""
     head = f"# Sphinx inventory version 2\n# Project: {project}\n# Version: \n"
     head += "# The remainder of this file is compressed using zlib.\n"
     body = "".join(map(entry, objects.strip().splitlines()))
-    (HERE / f"{project.lower()}.inv").write_bytes(
-        head.encode() + zlib.compress(body.encode(), 9)
-    )
+    return head.encode() + zlib.compress(body.encode(), 9)
 
 
 if __name__ == "__main__":
-    write("Python", PYTHON)
+    (HERE / "python.inv").write_bytes(inventory("Python", PYTHON))

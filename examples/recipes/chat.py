@@ -8,10 +8,10 @@ A POST is not sent again once the server may have acted on it: a cut is a
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import httpxr
 
 from reconnecting_sse import (
@@ -44,12 +44,15 @@ def spoken(client: httpxr.Client, url: str, question: str) -> Iterator[str]:
                 yield choice["delta"].get("content") or ""
 
 
-def main() -> None:
-    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
-    url = os.environ.get("CHAT_URL", URL)
+@click.command(help=__doc__)
+@click.argument("prompt")
+@click.option("--key", envvar="OPENAI_API_KEY", show_envvar=True, required=True)
+@click.option("--url", envvar="CHAT_URL", default=URL, show_default=True)
+def main(prompt: str, key: str, url: str) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
         try:
-            for piece in spoken(client, url, sys.argv[1]):
+            for piece in spoken(client, url, prompt):
                 print(piece, end="", flush=True)
             print()
         except (StreamInterrupted, StreamEnded) as error:

@@ -10,11 +10,10 @@ one is read from the file, which somebody else keeps fresh.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpxr
 
 from reconnecting_sse import ReconnectingEventSource, StreamingTransport
@@ -77,10 +76,18 @@ def children_of(copy: Any) -> dict[str, Any]:
     return dict(copy) if isinstance(copy, dict) else {}
 
 
-def main() -> None:
-    file = Path(os.environ["FIREBASE_TOKEN_FILE"])
+@click.command(help=__doc__)
+@click.argument("url")
+@click.option(
+    "--token-file",
+    envvar="FIREBASE_TOKEN_FILE",
+    show_envvar=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+def main(url: str, token_file: Path) -> None:
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for copy in copies(client, sys.argv[1], lambda: file.read_text().strip()):
+        for copy in copies(client, url, lambda: token_file.read_text().strip()):
             print(json.dumps(copy), flush=True)
 
 

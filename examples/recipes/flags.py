@@ -8,10 +8,9 @@ versions, so that one that comes late does no harm.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpxr
 
 from reconnecting_sse import (
@@ -71,10 +70,13 @@ def followed(client: httpxr.Client, url: str, flags: Flags) -> Iterator[Flags]:
             yield flags
 
 
-def main() -> None:
-    headers = {"Authorization": os.environ["FLAGS_KEY"]}
+@click.command(help=__doc__)
+@click.argument("url")
+@click.option("--key", envvar="FLAGS_KEY", show_envvar=True, required=True)
+def main(url: str, key: str) -> None:
+    headers = {"Authorization": key}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for flags in followed(client, sys.argv[1], Flags()):
+        for flags in followed(client, url, Flags()):
             print("dark-mode is", flags.value("dark-mode", default=False), flush=True)
 
 

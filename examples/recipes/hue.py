@@ -8,10 +8,9 @@ the certificate is held against, and its maker's authority is the one that is tr
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpxr
 
 from reconnecting_sse import ReconnectingEventSource, StreamingTransport
@@ -36,9 +35,13 @@ def changes(client: httpxr.Client, address: str) -> Iterator[dict[str, Any]]:
                     yield from message["data"]
 
 
-def main() -> None:
-    address, bridge_id, authority = sys.argv[1:]
-    with client_of(bridge_id.lower(), authority, os.environ["HUE_KEY"]) as client:
+@click.command(help=__doc__)
+@click.argument("address")
+@click.argument("bridge_id")
+@click.argument("authority", type=click.Path(exists=True))
+@click.option("--key", envvar="HUE_KEY", show_envvar=True, required=True)
+def main(address: str, bridge_id: str, authority: str, key: str) -> None:
+    with client_of(bridge_id.lower(), authority, key) as client:
         for change in changes(client, address):
             print(change["type"], change["id"], flush=True)
 

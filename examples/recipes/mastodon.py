@@ -8,11 +8,11 @@ from the REST API as soon as a connection is open again.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpxr
 
 from reconnecting_sse import ReconnectingEventSource, StreamingTransport
@@ -110,13 +110,16 @@ def _number(status: dict[str, Any]) -> int:
     return int(status["id"])  # numbers, as text
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.argument("url")
+@click.option("--token", envvar="MASTODON_TOKEN", show_envvar=True, required=True)
+def main(url: str, token: str) -> None:
     def show(status: dict[str, Any]) -> None:
         print(status["account"]["acct"], status["url"], flush=True)
 
-    headers = {"Authorization": f"Bearer {os.environ['MASTODON_TOKEN']}"}
+    headers = {"Authorization": f"Bearer {token}"}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        Timeline(client, sys.argv[1], show).follow()
+        Timeline(client, url, show).follow()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ Context Protocol, revision 2025-11-25, "Transports".)
 from __future__ import annotations
 
 import json
-import sys
 from itertools import count
 from time import sleep as pause
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpxr
 
 from reconnecting_sse import (
@@ -123,12 +123,15 @@ def _result(message: dict[str, Any]) -> Any:
     return message["result"]
 
 
-def main() -> None:
-    url, tool, arguments = sys.argv[1:]
+@click.command(help=__doc__)
+@click.argument("url")
+@click.argument("tool")
+@click.argument("arguments", type=json.loads, default="{}", metavar="JSON")
+def main(url: str, tool: str, arguments: dict[str, Any]) -> None:
     with httpxr.Client(transport=StreamingTransport()) as client:
         session = Session(client, url)
         session.initialize()
-        params = {"name": tool, "arguments": json.loads(arguments)}
+        params = {"name": tool, "arguments": arguments}
         try:
             print(json.dumps(session.request("tools/call", params)))
         finally:

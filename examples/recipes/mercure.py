@@ -8,10 +8,10 @@ resumed instead: then the current state is to be fetched anew.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import httpxr
 
 from reconnecting_sse import ReconnectingEventSource, StreamingTransport, dialects
@@ -43,19 +43,24 @@ def updates(
         yield from source
 
 
-def main() -> None:
-    headers = {}
-    if token := os.environ.get("MERCURE_TOKEN"):
-        headers["Authorization"] = f"Bearer {token}"
-    hub, *topics = sys.argv[1:]
-    # Newer hubs want last_event_id.
-    name = os.environ.get("MERCURE_PARAMETER", "lastEventID")
+@click.command(help=__doc__)
+@click.argument("hub")
+@click.argument("topics", nargs=-1, required=True)
+@click.option("--token", envvar="MERCURE_TOKEN", show_envvar=True)
+@click.option(
+    "--parameter",
+    envvar="MERCURE_PARAMETER",
+    default="lastEventID",
+    help="Newer hubs want last_event_id.",
+)
+def main(hub: str, topics: tuple[str, ...], token: str | None, parameter: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def missed(gap: Gap) -> None:
         print(f"missed what came after {gap.asked_for}", file=sys.stderr)
 
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for update in updates(client, hub, topics, missed, parameter=name):
+        for update in updates(client, hub, topics, missed, parameter=parameter):
             print(update.id, update.data, flush=True)
 
 

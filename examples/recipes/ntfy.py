@@ -8,9 +8,9 @@ last one. It keeps them for twelve hours.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
+import click
 import httpxr
 
 from reconnecting_sse import ReconnectingEventSource, StreamingTransport, dialects
@@ -30,9 +30,11 @@ def messages(client: httpxr.Client, topic: str) -> Iterator[dict[str, Any]]:
                 yield document
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.argument("url")
+def main(url: str) -> None:
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for message in messages(client, sys.argv[1]):
+        for message in messages(client, url):
             print(message.get("title", ""), message["message"], flush=True)
 
 

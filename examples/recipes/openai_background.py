@@ -8,10 +8,9 @@ drop the rest is fetched by a GET after the last one.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
+import click
 import httpxr
 
 from reconnecting_sse import ReconnectingEventSource, StreamingTransport, dialects
@@ -38,11 +37,14 @@ def spoken(client: httpxr.Client, url: str, prompt: str) -> Iterator[str]:
                 raise RuntimeError(event.data)
 
 
-def main() -> None:
-    headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
-    url = os.environ.get("RESPONSES_URL", URL)
+@click.command(help=__doc__)
+@click.argument("prompt")
+@click.option("--key", envvar="OPENAI_API_KEY", show_envvar=True, required=True)
+@click.option("--url", envvar="RESPONSES_URL", default=URL, show_default=True)
+def main(prompt: str, key: str, url: str) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
     with httpxr.Client(transport=StreamingTransport(), headers=headers) as client:
-        for piece in spoken(client, url, sys.argv[1]):
+        for piece in spoken(client, url, prompt):
             print(piece, end="", flush=True)
     print()
 

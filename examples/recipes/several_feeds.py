@@ -9,9 +9,9 @@ all. (For feeds that are to be restarted on their own there is ``run_workers``.)
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
+import click
 import httpxr
 
 from reconnecting_sse import AsyncStreamingTransport, ReconnectingEventSource
@@ -39,11 +39,13 @@ async def follow_all(urls: list[str], handle: Handle) -> None:
             group.create_task(follow(client, url, handle))
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.argument("urls", nargs=-1, required=True)
+def main(urls: tuple[str, ...]) -> None:
     def show(url: str, event: ServerSentEvent) -> None:
         print(url, event.data, flush=True)
 
-    asyncio.run(follow_all(sys.argv[1:], show))
+    asyncio.run(follow_all(urls, show))
 
 
 if __name__ == "__main__":

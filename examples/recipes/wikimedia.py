@@ -8,10 +8,9 @@ goes on after them. They are kept in a file, so that another run does, too.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
+import click
 import httpxr
 
 from reconnecting_sse import (
@@ -50,11 +49,13 @@ def edits(
                 yield change["title"]
 
 
-def main() -> None:
-    url = os.environ.get("WIKIMEDIA_URL", URL)
+@click.command(help=__doc__)
+@click.argument("wiki")
+@click.option("--url", envvar="WIKIMEDIA_URL", default=URL, show_default=True)
+def main(wiki: str, url: str) -> None:
     store = stores.SqliteStore("wikimedia.db")
     with httpxr.Client(transport=StreamingTransport()) as client:
-        for title in edits(client, url, sys.argv[1], store):
+        for title in edits(client, url, wiki, store):
             print(title, flush=True)
 
 

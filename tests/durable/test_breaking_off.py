@@ -23,9 +23,11 @@ from reconnecting_sse.core.deliveries import WorkLedger
 from reconnecting_sse.stores import MemoryStore, SqliteStore
 from reconnecting_sse.subscription import clock as clocks
 from reconnecting_sse.subscription import keepers
+from reconnecting_sse.subscription.asking import Rest
+from reconnecting_sse.subscription.errand_steps import ErrandSteps
 from reconnecting_sse.subscription.errands import Errand
 from reconnecting_sse.subscription.holding import Durability, Holding
-from reconnecting_sse.subscription.keeping import Keeping, Rest
+from reconnecting_sse.subscription.keeping import Keeping
 from reconnecting_sse.subscription.lingering import (
     AsyncLingeringBody,
     Lingering,
@@ -311,7 +313,7 @@ def test_a_fault_of_the_keeper_ends_a_transaction_that_begins(
     with feed() as server, closing(store.inner):
         player = play(server.url, store).iterate()
         player.take(1)
-        monkeypatch.setattr(Keeping, "_begin", lambda *_: faulty())
+        monkeypatch.setattr(ErrandSteps, "_begin", lambda *_: faulty())
         with pytest.raises(KeyError, match="a fault"), player.transaction():
             pass
 

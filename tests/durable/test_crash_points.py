@@ -11,6 +11,8 @@ from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.durable.lives import FACES, MODES, Boundary, consume, fork, reap
 from tests.durable.tables import TABLES
 
+pytestmark = pytest.mark.endurance
+
 # Where each effect has a transaction every store is killed at every boundary; what is
 # the loop's alone is the same with each.
 CASES = [(kind, mode) for kind in TABLES for mode in MODES]

@@ -17,6 +17,8 @@ from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from tests.durable.lives import Boundary, consume, fork, reap
 from tests.durable.tables import TABLES
 
+pytestmark = pytest.mark.endurance
+
 STEPS = ["begun", "written", "before the commit of a transaction"]
 # Whether whoever takes over has to wait until the first one goes on.
 HOLDS_UP = {"sqlite": True, "postgresql": False, "mariadb": False, "redis": False}

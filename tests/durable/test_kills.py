@@ -22,6 +22,8 @@ from tests.durable.lives import (
 )
 from tests.durable.tables import TABLES
 
+pytestmark = pytest.mark.endurance
+
 KILLS = int(os.environ.get("KILLS", "6"))  # for each store, mode and face
 COUNT = 150
 

@@ -22,6 +22,8 @@ from reconnecting_sse.stores import SqliteStore
 from reconnecting_sse.testing import Answer, NumberedFeed, ScriptedServer
 from tests.workers.making import until
 
+pytestmark = pytest.mark.endurance
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BIN = Path(sys.executable).parent
 

@@ -14,6 +14,8 @@ from tests.chaos.events import block, data_of, number_of
 from tests.chaos.plans import CUTS, PLACES, REFUSALS, STATUSES, delivery_of, plan_of
 from tests.chaos.runs import FACES, WIRES, Verdict, run
 
+pytestmark = pytest.mark.endurance
+
 EVENTS = 2_000
 REACH = 1_500
 SECONDS = 18.0

@@ -6,11 +6,14 @@ import dataclasses
 import inspect
 import os
 import re
+import runpy
 import shlex
 import signal
 import subprocess
 import sys
 import tomllib
+import zlib
+from collections import Counter
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 API = ROOT / "docs" / "reference" / "api.md"
 LANGUAGES = {"python", "text", "sh", "console"}
 OURS = "from reconnecting_sse import"
+PROGRAM = re.compile(r"^\s*```python$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TABLE_ROW = re.compile(r"^\| `(\w+)` \| `(.+?)` \|", re.MULTILINE)
 THEIRS = "from httpxr.sse import"
@@ -143,6 +147,20 @@ def test_no_block_is_of_a_kind_that_nobody_checks() -> None:
             assert before.language in {"python", "sh", "console"}, str(block)
 
 
+def test_no_program_of_any_page_is_missed() -> None:
+    """Counted in another way: a page that moves must not take its programs along."""
+    counted = {
+        str(page.relative_to(ROOT)): len(PROGRAM.findall(page.read_text("utf-8")))
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    }
+    found = Counter(block.document for block in PYTHON)
+    assert {name: count for name, count in counted.items() if count} == found
+    elsewhere = Counter(block.document for block in PYTHON if block not in HERE)
+    assert {name for name in elsewhere if "docs/migration/" not in name} == {
+        "docs/tutorial.md"
+    }
+
+
 def section(path: Path, heading: str) -> str:
     _, found, rest = path.read_text("utf-8").partition(f"\n## {heading}\n")
     assert found, heading
@@ -208,6 +226,18 @@ def test_the_quick_start_names_what_the_package_brings() -> None:
     brought = {re.split(r"[^\w-]", each)[0] for each in project["dependencies"]}
     said = section(ROOT / "docs" / "quickstart.md", "Install")
     assert set(re.findall(r"[\w-]+", said.partition("brings ")[2])) >= brought
+
+
+def test_the_inventories_are_what_their_program_makes() -> None:
+    folder = ROOT / "docs" / "inventories"
+    made = runpy.run_path(str(folder / "make.py"))
+    kept = (folder / "python.inv").read_bytes()
+    assert unpacked(kept) == unpacked(made["inventory"]("Python", made["PYTHON"]))
+
+
+def unpacked(inventory: bytes) -> tuple[list[bytes], bytes]:
+    *head, body = inventory.split(b"\n", 4)
+    return head, zlib.decompress(body)
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

@@ -9,7 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.documents import ROOT, blocks_of, matches
+
+pytestmark = pytest.mark.endurance
 
 PAGE = ROOT / "docs" / "tutorial.md"
 FILE = re.compile("<!-- file: (.+) -->")

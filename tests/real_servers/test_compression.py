@@ -17,6 +17,8 @@ from tests.connection_harness import FACES, data_of, new_source, reader_for
 from tests.real_servers.servers import Gunicorn, Nginx, Node
 from tests.real_servers.test_real_servers import BUFFER_ALL, NGINX
 
+pytestmark = pytest.mark.endurance
+
 NODE = shutil.which("node")
 
 # Of HTTP/1.0, which nginx speaks by default, it would hold back what is not compressed,

@@ -21,6 +21,8 @@ from reconnecting_sse import (
 )
 from tests.real_servers.servers import Nginx, Uvicorn
 
+pytestmark = pytest.mark.endurance
+
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 needs_nginx = pytest.mark.skipif(

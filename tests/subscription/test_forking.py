@@ -106,7 +106,11 @@ if is_async:
     runner.close()
 """
 
-ACTIONS = ("nothing", "use", "reconnect", "close", "forget", "everything")
+APART = ("nothing", "use", "reconnect", "close", "forget")
+ACTIONS = [
+    "everything",
+    *(pytest.param(action, marks=pytest.mark.endurance) for action in APART),
+]
 
 
 @both_faces

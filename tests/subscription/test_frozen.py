@@ -18,9 +18,12 @@ SILENCE = 1.5
 FROZEN = SILENCE + 0.3
 """Seconds for which the child is stopped, at the least."""
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "SIGSTOP"), reason="needs signals that stop"
-)
+pytestmark = [
+    pytest.mark.endurance,
+    pytest.mark.skipif(
+        not hasattr(signal, "SIGSTOP"), reason="needs signals that stop"
+    ),
+]
 
 # More than is read from a socket at once.
 EVENTS = [f"id: {n}\ndata: {'x' * 1000}\n\n" for n in range(1, 101)]

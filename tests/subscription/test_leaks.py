@@ -21,6 +21,8 @@ from tests.cycles import (
 )
 from tests.steady_server import steady_server
 
+pytestmark = pytest.mark.endurance
+
 CYCLES, EARLY, WARM = 1_000, 10, 100
 MIB = 1024 * 1024
 

@@ -21,6 +21,8 @@ from reconnecting_sse import (
 from tests.connection_harness import FACES, data_of
 from tests.pouring import MIB, poured
 
+pytestmark = pytest.mark.endurance
+
 both_faces = pytest.mark.parametrize("face", FACES)
 
 SMALL = 64 * 1024

@@ -12,6 +12,8 @@ from reconnecting_sse.testing import Answer, Close, Hang, NumberedFeed, Scripted
 from tests.connection_harness import FACES, LIMIT, PROMPT
 from tests.stuck import black_hole, child, until_asleep, wait_for_line
 
+pytestmark = pytest.mark.endurance
+
 INTERRUPTED = """
 import asyncio, signal, sys, time
 from tenacity import wait_fixed

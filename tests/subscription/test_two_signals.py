@@ -22,10 +22,13 @@ from tests.scenarios import Interruption, Played, Reply
 
 FACES = ("sync", "async")
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-    "ignore:coroutine .* was never awaited:RuntimeWarning",
-)
+pytestmark = [
+    pytest.mark.endurance,
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+        "ignore:coroutine .* was never awaited:RuntimeWarning",
+    ),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,11 @@ from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
+from tenacity import stop_after_attempt
 
 from reconnecting_sse import (
     ReconnectingEventSource,
+    ReconnectionExhausted,
     ReconnectPolicy,
     ServerSentEvent,
     aconnect_sse,
@@ -328,6 +330,53 @@ def test_a_startup_that_fails_is_raised(face):
 
     with pytest.raises(RuntimeError, match=r"(?s)startup failed.*no database"):
         face.ids(Starlette(lifespan=broken), count=1)
+
+
+def test_a_shutdown_that_fails_is_raised_and_nothing_is_left(face):
+    @asynccontextmanager
+    async def broken(app):
+        yield
+        raise ValueError("still open")
+
+    app = Starlette(routes=[Route("/feed", Feed(2, "finish"))], lifespan=broken)
+    with pytest.raises(RuntimeError, match=r"(?s)shutdown failed.*still open"):
+        face.ids(app, count=1)
+
+
+def test_requests_see_what_the_lifespan_gave(face):
+    @asynccontextmanager
+    async def lifespan(app):
+        yield {"ids": ["7"]}
+
+    async def blocks(ids):
+        for n in ids:
+            yield event(n)
+
+    async def feed(request):
+        ids, request.state.ids = request.state.ids, []  # it has a copy of the state
+        return StreamingResponse(blocks(ids), media_type="text/event-stream")
+
+    app = Starlette(routes=[Route("/feed", feed)], lifespan=lifespan)
+    assert face.ids(app, count=2) == ["7", "7"]
+
+
+def test_an_application_that_exits_is_a_500_and_ends_nothing_else(face):
+    async def exiting(scope, receive, send):
+        if scope["type"] == "http":
+            raise SystemExit(3)
+
+    policy = ReconnectPolicy(stop=stop_after_attempt(1))
+    with pytest.raises(ReconnectionExhausted, match="500") as caught:
+        face.ids(exiting, policy=policy)
+    assert caught.value.__notes__ == ["The application failed too: SystemExit(3)"]
+
+
+def test_an_async_client_wants_the_loop_of_its_application():
+    with (
+        ServedApplication(Feed(2)) as served,
+        pytest.raises(RuntimeError, match="needs `async with`"),
+    ):
+        served.async_client()
 
 
 def test_a_sync_client_wants_a_thread():

@@ -28,6 +28,7 @@ from reconnecting_sse.testing import (
     NumberedFeed,
     Pause,
     ScriptedServer,
+    ServedApplication,
     VirtualTime,
 )
 
@@ -54,15 +55,31 @@ class Face:
 
     def read(self, url, count=None, **options):
         """The first events, and when they came."""
-        options = {"on_lifecycle": self.hear, **options}
         if self.is_async:
-            return self.time.run(self._aread(url, count, options))
+            client = httpxr.AsyncClient(transport=AsyncStreamingTransport())
+            return self.time.run(self._aread(client, url, count, options))
         client = httpxr.Client(transport=StreamingTransport())
+        return self._read(client, url, count, options)
+
+    def read_application(self, application, count):
+        """The same of one that is served in process."""
+        served = ServedApplication(application)
+        if self.is_async:
+            return self.time.run(self._aread_application(served, count))
+        with served:
+            return self._read(served.client(), "/", count, {})
+
+    def _read(self, client, url, count, options):
+        options = {"on_lifecycle": self.hear, **options}
         with ReconnectingEventSource(client, "GET", url, **options) as source:
             return [(event.data, self.time.now) for event in islice(source, count)]
 
-    async def _aread(self, url, count, options):
-        client, found = httpxr.AsyncClient(transport=AsyncStreamingTransport()), []
+    async def _aread_application(self, served, count):
+        async with served:
+            return await self._aread(served.async_client(), "/", count, {})
+
+    async def _aread(self, client, url, count, options):
+        options, found = {"on_lifecycle": self.hear, **options}, []
         async with ReconnectingEventSource(client, "GET", url, **options) as source:
             async for event in source:
                 found.append((event.data, self.time.now))
@@ -213,6 +230,28 @@ def test_close_from_another_thread_ends_a_wait_at_once(face):
         closing.start()
         assert list(source) == []
         closing.join()
+
+
+def test_an_application_in_process_waits_in_it_too(face):
+    async def feed(scope, receive, send):
+        if scope["type"] == "http":
+            headers = [(b"content-type", b"text/event-stream")]
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": headers}
+            )
+            for data, then in ((b"a", 240), (b"b", 0)):
+                body = {"body": b"data: " + data + b"\n\n", "more_body": then > 0}
+                await send({"type": "http.response.body", **body})
+                await asyncio.sleep(then)
+
+    assert face.read_application(feed, 2) == [("a", 0), ("b", 240)]
+
+
+def test_there_is_one_at_a_time(virtual_time):
+    with pytest.raises(RuntimeError, match="virtual already"), VirtualTime():
+        pass
+    assert virtual_time.run(asyncio.sleep(60, "slept")) == "slept"
+    assert virtual_time.now == 60
 
 
 def test_time_is_real_again_afterwards():

@@ -361,7 +361,8 @@ def test_a_forked_child_need_not_collect_what_other_tests_left():
     forked(gc.collect)
 
 
-WAYS = ["close", "abort", "collect", "all"]
+APART = ("close", "abort", "collect")
+WAYS = ["all", *(pytest.param(way, marks=pytest.mark.endurance) for way in APART)]
 
 
 def leave(way, held, signal):

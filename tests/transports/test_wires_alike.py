@@ -249,6 +249,7 @@ def test_a_server_that_leaves_while_it_is_sent_to_says_nothing_else(wire):
         fetched(wire, script, method="POST", content=body)
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("content", [b"", b"x" * 16 * 1024 * 1024], ids=["", "large"])
 @pytest.mark.parametrize("then", [Peer.reset, Peer.sees_the_end, ending])

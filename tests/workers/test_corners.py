@@ -23,10 +23,12 @@ from reconnecting_sse import (
 from reconnecting_sse.core.claims import Beside, Claim, Mark
 from reconnecting_sse.core.deliveries import Delivery
 from reconnecting_sse.stores import MemoryStore, SqliteStore
+from reconnecting_sse.subscription.asking import Asking
 from reconnecting_sse.subscription.clock import CLOCK
+from reconnecting_sse.subscription.duties import Duty
+from reconnecting_sse.subscription.errand_steps import ErrandSteps
 from reconnecting_sse.subscription.errands import Errand
 from reconnecting_sse.subscription.holding import Durability, Holding
-from reconnecting_sse.subscription.keeping import Keeping
 from reconnecting_sse.testing import NumberedFeed, ScriptedServer
 from reconnecting_sse.workers import prelude, signals
 from reconnecting_sse.workers.desk import Desk
@@ -74,9 +76,9 @@ def test_a_source_whose_handlers_run_on_is_left_without_a_word(face):
             with source:
                 assert next(source.iter_sse()).id == "1"
                 holding.is_kept = True
+        assert not holding.is_over
         holding.is_kept = False
         holding.is_leaving = True
-    assert not holding.is_over
 
 
 def test_a_dead_letter_of_a_lost_claim_is_not_put_aside(face):
@@ -93,37 +95,39 @@ def test_a_dead_letter_of_a_lost_claim_is_not_put_aside(face):
     assert store.letters() == []
 
 
-def driven(steps, *outcomes):
-    """What a keeper's steps give, once their calls came to that."""
-    next(steps)
-    for outcome in outcomes[:-1]:
-        steps.send(outcome)
-    with pytest.raises(StopIteration) as end:
-        steps.send(outcomes[-1])
-    return end.value.value
+class InDoubt:
+    """The end of a transaction, driven by hand."""
+
+    def __init__(self, *, token):
+        store = MemoryStore()
+        holding = Holding(Durability(store=store, name="x", commits=QUICK))
+        holding.claim = Claim("x", token, "nonce")
+        mark = Mark(0, None, Beside(ahead=("0:1",)))
+        self.errand = Errand("end", object(), mark, Claim("x", 1, "nonce"))
+        holding.errands.append(self.errand)
+        errands = ErrandSteps(store, CLOCK, Asking(CLOCK, []))
+        self.steps = errands.ending(Duty(holding))
+
+    def driven(self, *outcomes):
+        """What came of it, once the store's calls came to that."""
+        next(self.steps)
+        for outcome in outcomes[:-1]:
+            self.steps.send(outcome)
+        with pytest.raises(StopIteration):
+            self.steps.send(outcomes[-1])
+        return self.errand.outcome
 
 
 def test_what_ends_after_another_was_in_doubt_is_begun_anew():
-    store = MemoryStore()
-    claim = Claim("x", 1, "nonce")
-    holding = Holding(Durability(store=store, name="x", commits=QUICK))
-    holding.claim = Claim("x", 2, "nonce")
-    keeping, mark = Keeping(store, CLOCK), Mark(0, None, Beside(ahead=("0:1",)))
-    errand = Errand("end", object(), mark, claim)
-    found = driven(keeping._end(holding, errand), ClaimLost("the token was bumped"))
+    found = InDoubt(token=2).driven(ClaimLost("the token was bumped"))
     assert isinstance(found, StoreUnavailable)
     assert "begin another" in str(found)
 
 
 def test_a_store_that_refuses_while_one_is_in_doubt_ends_it():
-    store = MemoryStore()
-    holding = Holding(Durability(store=store, name="x", commits=QUICK))
-    holding.claim = claim = Claim("x", 1, "nonce")
-    keeping, mark = Keeping(store, CLOCK), Mark(0, None, Beside(ahead=("0:1",)))
-    errand, refused = Errand("end", object(), mark, claim), StoreRefused("no")
-    steps = keeping._end(holding, errand)
-    recovered = (Claim("x", 2, "nonce"), 0)
-    assert driven(steps, StoreUnavailable("?"), recovered, refused) is refused
+    refused, recovered = StoreRefused("no"), (Claim("x", 2, "nonce"), 0)
+    found = InDoubt(token=1).driven(StoreUnavailable("?"), recovered, refused)
+    assert found is refused
 
 
 def desk_of(**options):

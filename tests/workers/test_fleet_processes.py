@@ -17,6 +17,8 @@ from tests.workers.fleet_processes import (
     moved,
 )
 
+pytestmark = pytest.mark.endurance
+
 COUNT = 300
 LEASE = float(os.environ.get("LEASE", "3"))  # 10 in make chaos
 FREEZE = 3 * LEASE

@@ -17,6 +17,8 @@ from tests.durable.tables import TABLES
 from tests.workers.lives import Line, Turn, begun, lived
 from tests.workers.working import feed
 
+pytestmark = pytest.mark.endurance
+
 PATIENT = Retrying(wait=wait_fixed(3600))
 KILLS = int(os.environ.get("KILLS", "10"))
 

@@ -19,6 +19,8 @@ from tests.durable.faulty import Way
 from tests.durable.lives import fork, reap
 from tests.workers.making import FACES, worker_of
 
+pytestmark = pytest.mark.endurance
+
 LEASE = float(os.environ.get("LEASE", "1"))
 TIMES = int(os.environ.get("HANDOVERS", "5"))
 PAUSE = 0.005

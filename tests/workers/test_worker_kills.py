@@ -14,6 +14,8 @@ from tests.durable.lives import kill_after, reap, some_seconds
 from tests.durable.tables import TABLES
 from tests.workers.lives import begun
 
+pytestmark = pytest.mark.endurance
+
 KILLS = int(os.environ.get("KILLS", "4"))  # for each store and face
 AT_ONCE = Retrying(stop=stop_after_attempt(5))
 MANY = 1000  # deliveries: it may be killed at the same event as often by chance

@@ -38,6 +38,7 @@ class Ledger(ABC):
 
     def __init__(self, policy: CommitPolicy) -> None:
         self._policy = policy
+        self._limit = min(policy.every or inf, policy.max_uncommitted)
         self._committed = 0
         self._waiting_since: float | None = None
 
@@ -86,10 +87,9 @@ class Ledger(ABC):
 
     def room(self) -> int:
         """How many events may be handed over before the store has taken some."""
-        limit = min(self._policy.every or inf, self._policy.max_uncommitted)
-        done = self.watermark().seq
+        done = self._done()
         waiting, undone = done - self._committed, self.handed - done
-        return int(min(limit - waiting, self._policy.max_uncommitted - undone))
+        return int(min(self._limit - waiting, self._policy.max_uncommitted - undone))
 
     @property
     def uncommitted(self) -> int:
@@ -99,7 +99,11 @@ class Ledger(ABC):
     @property
     def is_stuck(self) -> bool:
         """Whether no commit could make room: too much is in hand."""
-        return self.handed - self.watermark().seq >= self._policy.max_uncommitted
+        return self.handed - self._done() >= self._policy.max_uncommitted
+
+    def _done(self) -> int:
+        """How many events and moves are before the watermark."""
+        return self.watermark().seq
 
 
 class _Slice(NamedTuple):
@@ -163,6 +167,11 @@ class SliceLedger(Ledger):
         done = now.done
         return Mark(now.seq + done, now.position_after(done))
 
+    def _done(self) -> int:
+        # Asked for each chunk, where a mark is made each second.
+        now = self._slice
+        return now.seq + now.done
+
     def mark_in_hand(self) -> Mark:
         """What is to be committed with the effects of what is in hand."""
         now = self._slice
@@ -171,12 +180,18 @@ class SliceLedger(Ledger):
     def hand_out(self, events: Sequence[ServerSentEvent]) -> Iterator[ServerSentEvent]:
         """The next events, as the iterator to be handed over by."""
         before, kept = self._slice, self.in_hand
-        all_of_them = [*kept, *events]
-        pending = iter(all_of_them)
+        done = before.done
+        if kept:
+            events = [*kept, *events]
+        pending = iter(events)
         for _ in kept:
             next(pending)
-        self._slice = before.after(before.done)._replace(
-            events=all_of_them, pending=pending, is_batched=self.is_batched
+        self._slice = _Slice(
+            before.seq + done,
+            before.position_after(done),
+            events,
+            pending,
+            is_batched=self.is_batched,
         )
         return pending
 
@@ -188,7 +203,8 @@ class SliceLedger(Ledger):
 
     def settle(self) -> None:
         """What is in hand is done."""
-        self._slice = self._slice._replace(settled=self._slice.taken)
+        now = self._slice
+        self._slice = _Slice(*now[:4], settled=now.taken, is_batched=now.is_batched)
 
     def done(self, event: ServerSentEvent) -> None:
         """The same, as the caller says it of one.
@@ -205,7 +221,7 @@ class SliceLedger(Ledger):
     def moved(self, position: str) -> None:
         """The position moved without an event, after all that were handed over."""
         now = self._slice
-        if not self.in_hand and position != now.position_after(now.taken):
+        if position != now.position_after(now.taken) and not self.in_hand:
             self._slice = _Slice(self.handed + 1, position, (), iter(()))
 
 

@@ -92,13 +92,11 @@ class Custody:
 
     def wake(self) -> None:
         """There is something for the keeper to do."""
-        if self._keeper is not None:
-            self._keeper.wake()
+        self.holding.wake()
 
     def leave(self) -> None:
         """Want no more: what is done is committed, and the claim released."""
-        self.holding.is_leaving = True
-        self.wake()
+        self.holding.leave()
 
     def forsake(self) -> None:
         """Let the claim run out: it is not renewed, nor released.

@@ -103,8 +103,9 @@ class DurableSubscription(Subscription):
         self._has_told_of_sharing = False
         super().__init__(session, effects, signal, checks)
         holding.watcher = ref(self)
-        # Nobody iterates any more: the name is not held for ever.
-        finalize(self, self.custody.leave).atexit = False
+        # Nobody iterates any more: the name is not held for ever. Weakly, for what a
+        # holding keeps (an error, with its frames) may lead back to here.
+        finalize(self, _let_go, ref(holding)).atexit = False
 
     def _new_pump(self) -> Pump:
         return DurablePump(self.session, self.effects, self.orders, self.custody)
@@ -302,3 +303,10 @@ class DurableSubscription(Subscription):
         left = self._left(taken=False)
         if is_clean and isinstance(left, BaseException):
             raise left
+
+
+def _let_go(holding: ref[Holding]) -> None:
+    """Want no more, on behalf of a subscription that is gone."""
+    held = holding()
+    if held is not None:  # a keeper serves it
+        held.leave()

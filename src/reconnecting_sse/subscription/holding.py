@@ -64,7 +64,7 @@ class Watcher(Protocol):
         """Look before the next event whether it may be handed over."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Holding:
     """What of a durable name one subscription holds.
 
@@ -82,6 +82,7 @@ class Holding:
         held: The other's, while one stands by.
         trouble: What the store last failed with, while it fails.
         trouble_since: When that began.
+        wake: Has the keeper look whether there is something to do.
         asked_since: Since when a call of the store is under way; None while none is.
         error: What ended it.
         lease_ends: When the lease ends, by the own clock since boot.
@@ -103,6 +104,7 @@ class Holding:
     held: Held | None = None
     trouble: StoreUnavailable | None = None
     trouble_since: float | None = None
+    wake: Callable[[], object] = lambda: None
     asked_since: Callable[[], float | None] = lambda: None
     error: BaseException | None = None
     lease_ends: float = 0.0
@@ -124,6 +126,11 @@ class Holding:
             return
         kind = SliceLedger if self.is_auto and kept.has_own_ids else EventLedger
         self.ledger = kind(kept.commits, position)
+
+    def leave(self) -> None:
+        """Want no more: what is done is committed, and the claim released."""
+        self.is_leaving = True
+        self.wake()
 
     @property
     def has_begun(self) -> bool:

@@ -15,12 +15,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from reconnecting_sse.subscription import clock as clocks
-from reconnecting_sse.subscription.keeping import Keeping, Rest
+from reconnecting_sse.subscription.asking import Rest
+from reconnecting_sse.subscription.keeping import Keeping
 
 if TYPE_CHECKING:
     from reconnecting_sse.stores.store import Store
+    from reconnecting_sse.subscription.asking import Steps
     from reconnecting_sse.subscription.holding import Holding
-    from reconnecting_sse.subscription.keeping import Steps
 
 
 class _Keeper(ABC):
@@ -37,6 +38,7 @@ class _Keeper(ABC):
 
     def admit(self, holding: Holding) -> None:
         """Serve this one, too."""
+        holding.wake = self.wake
         self._keeping.admit(holding)
         self.wake()
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpxr
 
 from reconnecting_sse.core.answer import Answer
-from reconnecting_sse.testing.asgi import VERSIONS, Call, answered, scope_of
+from reconnecting_sse.testing.asgi import Call, answered, scope_of
+from reconnecting_sse.testing.lifespan import Lifespan
+from reconnecting_sse.testing.loop_thread import LoopThread, soon
 from reconnecting_sse.testing.resumed import assert_resumed_from, by_header
 from reconnecting_sse.testing.script import RecordedRequest
 from reconnecting_sse.transports.abort import ABORT
@@ -19,16 +19,14 @@ from reconnecting_sse.transports.body import LiveBody, content_of, reads_live
 from reconnecting_sse.transports.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
-    from typing import Self, TypeVar
+    from typing import Self
 
     from reconnecting_sse.core.headers import Fields
     from reconnecting_sse.testing.asgi import Application, CallBody
     from reconnecting_sse.testing.resumed import Position
     from reconnecting_sse.transports.abort import AbortSignal
-
-    _Result = TypeVar("_Result")
 
 GRACE = 0.1
 """Seconds in which an application may end by itself, once all clients have left."""
@@ -49,8 +47,9 @@ class ServedApplication:
     Attributes:
         url: Where it is, as far as requests are concerned.
         requests: Those that came, in order.
-        errors: What it raised, or a ``RuntimeError`` if it did not end its response; as
-            from a server, its client sees a 500 or a stream that is cut.
+        errors: What it raised, or a ``RuntimeError`` if it did not end its response, or
+            could not shut down; as from a server, a client sees a 500 or a stream that
+            is cut.
 
     Args:
         application: The ASGI application.
@@ -64,8 +63,9 @@ class ServedApplication:
         self._application = application
         self._calls: set[Call] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lifespan: _Lifespan | None = None
-        self._thread: _LoopThread | None = None
+        self._lifespan = Lifespan()
+        self._thread: LoopThread | None = None
+        self._is_async = False
 
     # ------------------------------------------------------------------ its clients
 
@@ -90,7 +90,13 @@ class ServedApplication:
         return _Transport(self, self._thread)
 
     def async_transport(self) -> httpxr.AsyncBaseTransport:
-        """The same for an ``AsyncClient``."""
+        """The same for an ``AsyncClient``.
+
+        Raises:
+            RuntimeError: It is not served by ``async with``.
+        """
+        if not self._is_async:
+            raise RuntimeError("an async client needs `async with`, not `with`, around")
         return _AsyncTransport(self)
 
     def assert_resumed_from(
@@ -102,7 +108,7 @@ class ServedApplication:
     # ------------------------------------------------------------------ the block
 
     def __enter__(self) -> Self:
-        self._thread = thread = _LoopThread()
+        self._thread = thread = LoopThread()
         try:
             thread.run(self._begin())
         except BaseException:
@@ -117,12 +123,15 @@ class ServedApplication:
         traceback: TracebackType | None,
     ) -> None:
         assert self._thread is not None
-        self._thread.run(self._end())
-        self._thread.end()
+        try:
+            self._thread.run(self._end())
+        finally:
+            self._thread.end()
         self._tell(error)
 
     async def __aenter__(self) -> Self:
         await self._begin()
+        self._is_async = True
         return self
 
     async def __aexit__(
@@ -141,11 +150,10 @@ class ServedApplication:
             error.add_note(f"The application failed too: {lost!r}")
 
     async def _begin(self) -> None:
-        self._lifespan = _Lifespan()
+        self._lifespan = Lifespan()
         await self._lifespan.begin(self._application)
 
     async def _end(self) -> None:
-        assert self._lifespan is not None
         for call in list(self._calls):
             call.leave()
         for seconds in (GRACE, PATIENCE):
@@ -154,7 +162,10 @@ class ServedApplication:
                 await asyncio.wait(tasks, timeout=seconds)
             for task in tasks:
                 task.cancel()
-        await self._lifespan.end()
+        try:
+            await self._lifespan.end()
+        except RuntimeError as failed:
+            self.errors.append(failed)
 
     # ------------------------------------------------------------------ one request
 
@@ -166,7 +177,8 @@ class ServedApplication:
         """
         recorded = _recorded(request, await content_of(request))
         self.requests.append(recorded)
-        call = Call(scope_of(request.url, recorded), recorded.body)
+        scope = scope_of(request.url, recorded, self._lifespan.state)
+        call = Call(scope, recorded.body)
         _abort_with(request, call)
         task = asyncio.create_task(self._serve(call))
         self._tasks.add(task)
@@ -199,7 +211,7 @@ class _AsyncTransport(httpxr.AsyncBaseTransport):
 class _Transport(httpxr.BaseTransport):
     is_live: ClassVar[bool] = True
 
-    def __init__(self, served: ServedApplication, thread: _LoopThread) -> None:
+    def __init__(self, served: ServedApplication, thread: LoopThread) -> None:
         self._served = served
         self._thread = thread
 
@@ -213,7 +225,7 @@ class _Transport(httpxr.BaseTransport):
 class _BridgedBody(LiveBody):
     """Read by another thread than the application's."""
 
-    def __init__(self, body: CallBody, thread: _LoopThread) -> None:
+    def __init__(self, body: CallBody, thread: LoopThread) -> None:
         self.read_timeout: float | None = body.read_timeout
         self._body = body
         self._thread = thread
@@ -224,78 +236,6 @@ class _BridgedBody(LiveBody):
 
     def close(self) -> None:
         self._thread.soon(self._body.close)
-
-
-class _LoopThread:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="reconnecting_sse.application"
-        )
-        self._thread.start()
-
-    def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
-        """What it comes to; an exception in the waiting thread ends it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def soon(self, callback: Callable[[], object]) -> None:
-        """Call it there; from any thread or signal handler."""
-        _soon(self._loop, callback)
-
-    def end(self) -> None:
-        """Stop the loop, and wait for the thread."""
-        self.run(self._loop.shutdown_asyncgens())
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-class _Lifespan:
-    """The application's startup and shutdown; one that knows of neither has none."""
-
-    def __init__(self) -> None:
-        self._orders: asyncio.Queue[str] = asyncio.Queue()
-        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self, application: Application) -> None:
-        """Start it up."""
-        scope = {"type": "lifespan", "asgi": VERSIONS, "state": {}}
-        self._task = asyncio.ensure_future(
-            application(scope, self._receive, self._said.put)
-        )
-        await self._order("lifespan.startup")
-
-    async def end(self) -> None:
-        """Shut it down."""
-        await self._order("lifespan.shutdown")
-
-    async def _receive(self) -> dict[str, Any]:
-        return {"type": await self._orders.get()}
-
-    async def _order(self, kind: str) -> None:
-        task = self._task
-        if task is None:
-            return
-        self._orders.put_nowait(kind)
-        said = asyncio.ensure_future(self._said.get())
-        await asyncio.wait({task, said}, return_when=asyncio.FIRST_COMPLETED)
-        if not said.done():  # it knows of no lifespan: whatever it raised says so
-            said.cancel()
-            self._task = None
-            task.exception()
-        elif said.result()["type"].endswith(".failed"):
-            await asyncio.wait({task})
-            task.exception()  # it was told already
-            raise RuntimeError(f"{kind} failed: {said.result().get('message', '')}")
 
 
 def _recorded(request: httpxr.Request, content: bytes) -> RecordedRequest:
@@ -313,12 +253,7 @@ def _abort_with(request: httpxr.Request, call: Call) -> None:
     signal: AbortSignal | None = cast("Any", request).extensions.get(ABORT)
     if signal is not None:
         loop = asyncio.get_running_loop()
-        signal.attach(partial(_soon, loop, call.leave))
-
-
-def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits
-        loop.call_soon_threadsafe(callback)
+        signal.attach(partial(soon, loop, call.leave))
 
 
 def _answer_of(status: int, fields: Fields) -> Answer:

@@ -37,8 +37,8 @@ _ROOM = 16  # messages on their way: a socket holds some, too
 _FAILED: Head = (500, [(b"content-type", b"text/plain; charset=utf-8")])
 
 
-def scope_of(url: httpxr.URL, request: RecordedRequest) -> Scope:
-    """What the application is told about a request."""
+def scope_of(url: httpxr.URL, request: RecordedRequest, state: dict[str, Any]) -> Scope:
+    """What the application is told about a request; of its own state, a copy."""
     path, _, query = request.target.partition("?")
     port = url.port or (443 if url.scheme == "https" else 80)
     return {
@@ -56,7 +56,7 @@ def scope_of(url: httpxr.URL, request: RecordedRequest) -> Scope:
         ],
         "client": ("127.0.0.1", 12345),
         "server": (url.host, port),
-        "state": {},
+        "state": dict(state),
     }
 
 
@@ -78,7 +78,7 @@ class Call:
         self._over = asyncio.Event()
         self._is_complete = False
         self._has_returned = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.is_left: bool = False
 
     # ------------------------------------------------------------------ its server
@@ -87,7 +87,9 @@ class Call:
         """Have it answer, to the end."""
         try:
             await application(self._scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001  (told to who asserts)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  (told to who asserts)
             self.error = error
         else:
             if not (self._is_complete or self.is_left):

@@ -11,6 +11,7 @@ import asyncio
 import selectors
 import threading
 import time
+from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from math import inf
 from queue import Empty
@@ -19,12 +20,13 @@ from unittest import mock
 
 from reconnecting_sse.stores import memory
 from reconnecting_sse.subscription import clock as clocks
-from reconnecting_sse.testing import connection
+from reconnecting_sse.testing import connection, loop_thread
 from reconnecting_sse.transports.drivers import sync_wire, waiting
 from reconnecting_sse.transports.wire_errors import SilenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from concurrent.futures import Future
     from queue import SimpleQueue
     from typing import Self
 
@@ -50,6 +52,9 @@ class VirtualTime:
     servers, in any number of threads and on its own event loops. Real sockets may be in
     between. What knows another clock keeps real time: a database, ``time.sleep``.
 
+    Raises:
+        RuntimeError: On entering: there is another.
+
     Attributes:
         now: Seconds since the block began.
     """
@@ -64,6 +69,8 @@ class VirtualTime:
         self._patches = ExitStack()
 
     def __enter__(self) -> Self:
+        if type(clocks.CLOCK) is _VirtualClock:
+            raise RuntimeError("time is virtual already, by another VirtualTime")
         for target, name, value in (
             (clocks, "CLOCK", _VirtualClock(self, time.time())),
             (waiting, "now", lambda: self.now),
@@ -71,6 +78,8 @@ class VirtualTime:
             (sync_wire.SyncWire, "receive", _receive),
             (memory, "now", lambda: self.now),
             (connection, "paused", self._paused),
+            (loop_thread, "new_event_loop", self.new_event_loop),
+            (loop_thread, "outcome", self._outcome),
         ):
             self._patches.enter_context(mock.patch.object(target, name, value))
         return self
@@ -164,6 +173,10 @@ class VirtualTime:
 
         with client.resting():
             self.wait(attempt, seconds)
+
+    def _outcome(self, future: Future[_Result]) -> _Result:
+        self.wait(lambda real: futures.wait([future], real).done, None)
+        return future.result()
 
 
 _READY, _RECEIVE = waiting.ready, sync_wire.SyncWire.receive

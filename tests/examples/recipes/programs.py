@@ -36,8 +36,7 @@ def client(**options):
 def printed(module, capsys, *words, **variables):
     """What the program prints when it is run so, and its end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [module.__file__, *words])
         for name, value in variables.items():
             patch.setenv(name, value)
-        module.main()
+        module.main(words, standalone_mode=False)
     return capsys.readouterr().out

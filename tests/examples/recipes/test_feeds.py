@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import islice
 
 import pytest
@@ -91,10 +90,9 @@ def test_mercure_tells_of_what_its_hub_has_forgotten(
     monkeypatch.setattr(mercure, "updates", lambda *a, **o: islice(made(*a, **o), 5))
     variables = {"MERCURE_TOKEN": "key", "MERCURE_PARAMETER": parameter}
     with ScriptedServer(hub) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["mercure.py", server.url, "a", "b"])
         for name, value in variables.items():
             patch.setenv(name, value)
-        mercure.main()
+        mercure.main([server.url, "a", "b"], standalone_mode=False)
     shown = capsys.readouterr()
     updates = [f"urn:{n} update {n}" for n in (1, 2, 3, 4, 6)]
     assert shown.out.splitlines() == updates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -83,6 +84,22 @@ def test_a_program_prints_until_its_server_says_stop(
         variables = {**variables, "WIKIMEDIA_URL": server.url}
         out = printed(recipe(name), capsys, *words, **variables)
         assert out.replace(server.url, "URL").splitlines() == lines
+
+
+PROGRAMS = sorted(
+    path.stem for path in RECIPES.glob("*.py") if "__main__" in path.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_says_what_it_wants(name, capsys, monkeypatch):
+    for variable in os.environ:
+        if variable.endswith(("_KEY", "_TOKEN", "_TOKEN_FILE")):
+            monkeypatch.delenv(variable)
+    with pytest.raises(SystemExit) as ended:
+        recipe(name).main([])
+    assert ended.value.code == 2
+    assert "Error: Missing " in capsys.readouterr().err
 
 
 def test_every_recipe_is_told_of():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import ExitStack
 from itertools import islice
 
@@ -117,17 +116,16 @@ def test_a_relay_shows_that_all_is_well(monkeypatch):
     with ScriptedServer([Answer(body="data: a\n\n", end="hang")]) as server:
         monkeypatch.setenv("FEED_URL", server.url)
         with ServedApplication(relay.app) as served:
-            heard = threading.Event()
+            seen = []
             browser = ReconnectingEventSource(
-                served.client(), "GET", "/events", on_comment=lambda _: close()
+                served.client(),
+                "GET",
+                "/events",
+                on_comment=lambda _: browser.close() if seen else None,
             )
-
-            def close():
-                heard.set()
-                browser.close()
-
-            assert [event.data for event in browser] == ["a"]
-    assert heard.is_set()
+            for event in browser:
+                seen += [event.data]
+    assert seen == ["a"]
 
 
 def test_several_feeds_are_followed_at_once():
