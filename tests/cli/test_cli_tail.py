@@ -785,8 +785,8 @@ def test_a_full_disk_is_said_in_one_line():
     assert said == NO_SPACE
 
 
-@pytest.mark.parametrize("words", [["--help"], ["tail", "--help"]])
-def test_a_full_disk_is_said_in_one_line_for_the_help_too(words):
+@pytest.mark.parametrize("words", [["--help"], ["tail", "-h"], ["completion", "zsh"]])
+def test_a_full_disk_is_said_in_one_line_for_other_texts_too(words):
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
             [*COMMAND, *words], stdout=full, stderr=PIPE, check=False, text=True

@@ -308,6 +308,7 @@ def completed(line, *also):
         ("reconnecting-sse tail --store sqlite:///x.db --nam", ["--name"]),
         ("reconnecting-sse work http://h/ a:b --log j", ["json"]),
         ("reconnecting-sse dead-letters l", ["list"]),
+        ("reconnecting-sse fleet fe", ["fe"]),  # the shell's: a file
         ("reconnecting-sse positions sqlite:///x.db --fo", ["--forget"]),
     ],
 )

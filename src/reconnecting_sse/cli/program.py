@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from reconnecting_sse.cli import arguments as argument
-from reconnecting_sse.cli.output import writing
+from reconnecting_sse.cli.output import Output, writing
 from reconnecting_sse.cli.signals import INTERRUPTED
 from reconnecting_sse.cli.words import (
     FEED,
@@ -157,7 +157,7 @@ def work(context: click.Context, /, **options: Any) -> None:
 
 
 @commands.command()
-@click.argument("file")
+@click.argument("file", type=click.Path())
 @with_options(FLEET)
 @with_options(WAY)
 @with_options(RUN)
@@ -282,7 +282,7 @@ def completion(shell: str) -> None:
     script = kind(
         commands, {}, PROGRAM, f"_{PROGRAM}_COMPLETE".replace("-", "_").upper()
     )
-    click.echo(script.source())
+    Output().line(script.source())
 
 
 @commands.command()
