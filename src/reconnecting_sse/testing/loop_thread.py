@@ -18,7 +18,7 @@ PATIENCE = 5.0
 """Seconds in which what was cancelled, or told to end, may do so."""
 
 # What virtual time replaces: where its loop comes from, and how one waits for it.
-new_event_loop = asyncio.new_event_loop
+new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
 
 
 def outcome(future: Future[_Result]) -> _Result:
