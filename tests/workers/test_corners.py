@@ -130,6 +130,21 @@ def test_a_store_that_refuses_while_one_is_in_doubt_ends_it():
     assert found is refused
 
 
+def test_a_transaction_that_nobody_waits_for_is_aborted_at_once():
+    holding = Holding(Durability(store=MemoryStore(), name="x", commits=QUICK))
+    rung, begun = [], SimpleNamespace(connection=object())
+    holding.wake = lambda: rung.append(len(holding.errands))
+    done, late = Errand("begin"), Errand("begin")
+    done.came_to(begun)
+    holding.drop(done)
+    assert rung == [1]
+    holding.drop(late)  # whoever began it is interrupted before there is an answer
+    assert rung == [1]
+    holding.ran(late, begun)
+    assert rung == [1, 2]
+    assert {errand.kind for errand in holding.errands} == {"abort"}
+
+
 def desk_of(**options):
     holding = Holding(Durability(store=MemoryStore(), name="x", commits=QUICK))
     teller = SimpleNamespace(tell=lambda *_, **__: None)

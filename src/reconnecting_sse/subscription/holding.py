@@ -217,6 +217,7 @@ class Holding:
         is_open = errand.is_done and hasattr(errand.outcome, "connection")
         if errand.is_dropped and is_open:
             self.errands.append(Errand("abort", errand.outcome))
+            self.wake()  # nobody else will: it would stay open, and shut others out
 
     # ------------------------------------------------------------------ the keeper's
 
